@@ -17,10 +17,7 @@ export function outcomeIn<T extends EffectType>(type: T, answer: unknown): Outco
   return readers[type](answer as Answer) as OutcomeOf<T> | undefined;
 }
 
-/**
- * The outcomes that an effect of this type can have, for a message: `{ type: 'declined', code }, {
- * type: 'expired' }`.
- */
+/** The outcomes of an effect, for a message: `{ type: 'declined', code }, { type: 'expired' }`. */
 export function expectedOf(type: EffectType): string {
   return expected[type];
 }

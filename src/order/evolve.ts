@@ -329,8 +329,8 @@ function commandRejected(order: Order, data: EventData['CommandRejected']): Orde
 }
 
 /**
- * Drops the keys of earlier refusals when the order changes, because a refused command may fit
- * then. If it is refused again, the refusal is written again.
+ * Drops the keys of earlier refusals when the order changes, because a refused command may be
+ * allowed then. If it is refused again, the refusal is written again.
  */
 function withoutRepeatedRefusals(order: Order | undefined): Order | undefined {
   if (order?.rejections === undefined) return order;

@@ -271,8 +271,8 @@ export function isOver(order: Order): boolean {
 
 /**
  * The effects that the order owes, each with its idempotency key. An effect stays owed until its
- * outcome settles it, whatever happens to the order meanwhile. Only then can its reverse become
- * owed.
+ * outcome settles it, whatever happens to the order meanwhile. Only then can an effect that
+ * reverses it become owed.
  */
 export function owedEffects(order: Order): readonly Effect[] {
   // `since` is left out, because older states lack it: one key must always stand for the same

@@ -8,9 +8,9 @@ import { later } from '../order/time.js';
  * A time is absent if the order does not wait for that.
  */
 export interface AttentionTimes {
-  /** when the effect that is owed for longest became owed */
+  /** when the effect that has been owed the longest became owed */
   readonly owedSince?: string;
-  /** when the payment that is pending for longest became pending at the provider */
+  /** when the payment that has been pending the longest became pending at the provider */
   readonly pendingSince?: string;
   /** when the oldest unmatched fact from outside arrived */
   readonly unmatchedSince?: string;

@@ -10,8 +10,8 @@ import { hasSealedText, personWords } from './person-words.js';
 import { searchWords } from './search-words.js';
 
 /**
- * This version is raised with every change of `OrderDocument`, `Order` or `evolve`. The view is
- * then rebuilt beside the old one.
+ * This version has to be raised with every change of `OrderDocument`, `Order` or `evolve`. A new
+ * view is then built beside the old one.
  */
 export const ORDERS_VERSION = 2;
 
@@ -25,7 +25,9 @@ export type OrderDocument = OrderView &
     /** whether no effect is owed; the field's name is persisted */
     readonly settled: boolean;
     readonly skus: readonly string[];
-    /** words by which lists find the order (`searchWords`); `persons` has those of sealed values */
+    /**
+     * words by which lists find the order (`searchWords`); words of sealed values are in `persons`
+     */
     readonly search: readonly string[];
     /** see `personWords`; absent if there are none */
     readonly persons?: readonly string[];

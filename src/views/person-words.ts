@@ -9,8 +9,8 @@ import { wholeWords } from './search-words.js';
 
 /**
  * The words by which the sealed name and e-mail address of an order's customer are found: an HMAC
- * of each whole word. They cannot be read without the search key. A search finds whole words only.
- * The list is empty if the customer's key was destroyed, or if the texts are not sealed:
+ * of each whole word, which can be guessed only with the search key. A search finds whole words
+ * only. The list is empty if the customer's key was destroyed, or if the texts are not sealed:
  * `searchWords` has the words of plain texts.
  *
  * The words are cached for ten seconds, so a step may write them once more after the key was

@@ -6,7 +6,7 @@ import type { AsOf } from '../log/views/read-view.js';
 export type ParameterKind = 'id' | 'sku' | 'day' | 'currency' | 'flag';
 
 /**
- * The values by which a list is sorted, of one item. A cursor has the sort key of a page's last
+ * The values of an item by which its list is sorted. A cursor has the sort key of a page's last
  * item.
  */
 export type SortKey = readonly (string | number)[];
@@ -34,7 +34,7 @@ interface QueryResult<T> {
   readonly asOf: AsOf;
 }
 
-/** A query of a view, as the API serves it with `GET`; the answer has `asOf` as well. */
+/** A query of a view, as the API serves it with `GET`. The answer also has `asOf`. */
 export interface ViewQuery<
   K extends string = string,
   F extends string = string,

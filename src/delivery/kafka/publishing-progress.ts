@@ -7,7 +7,7 @@ import { type Health, healthy, succeeded } from '../health.js';
 
 /**
  * The progress of publishing, for operators; the checkpoint itself is in Kafka. The row is written
- * after each transaction, so it may lag by one.
+ * after each transaction, so it may lag by one transaction.
  */
 export interface KafkaRow extends FeedPlace {
   /** the topic */

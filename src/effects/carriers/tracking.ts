@@ -75,7 +75,7 @@ async function askAboutAll(tracking: Tracking, gate: ProviderGate): Promise<void
   await Promise.all(Array.from({ length: CONCURRENCY }, askInTurn));
   if (problem !== undefined) throw problem;
   // Parcels that are still on their way were claimed after `dueBy`, by this process or another. So
-  // an older row is of a parcel that is no longer on its way.
+  // a row that was claimed earlier belongs to a parcel that is no longer on its way.
   if (!signal.aborted) await deleteOldRows(db, dueBy);
 }
 
@@ -100,7 +100,7 @@ async function askAbout(
   }
 }
 
-/** The carrier's answer, or what is wrong with it, in words. */
+/** The carrier's answer, or a text that says why there is no valid answer. */
 async function askCarrier(
   { name, port }: Provider<CarrierProvider>,
   gate: ProviderGate,

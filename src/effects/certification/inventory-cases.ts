@@ -193,7 +193,7 @@ class Goods {
         await this.expectUnits(after, risk.twice);
         await this.expectLeft(onHand - reserved);
       },
-      // By now, `prove` has reserved all units that were left.
+      // `prove` was called before, and has reserved all units that were left.
       proveAgain: async () => await this.expectUnits({ onHand, reserved: onHand }, risk.twice),
     };
   }

@@ -3,7 +3,7 @@ import { committed } from '../../mongodb/durability.js';
 
 /**
  * Which database this is, to compare with Temporal's mark (`detectDatabaseLoss`). It is stored in
- * the state of the stock, because only the stock waits if the mark is of another database.
+ * the state of the stock, because only the stock waits if the database does not match the mark.
  */
 export interface DatabaseIdentity {
   /** id of this database, as the mark has it */

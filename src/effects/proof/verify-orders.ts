@@ -199,7 +199,7 @@ async function* effectsOfUnknownOrders(
 type AnyEntries = Collection<LedgerEntry> | Collection<StockMovement> | Collection<LabelEntry>;
 
 /**
- * Whether one of these collections has entries of the order, so that an earlier pass has reported
+ * Whether one of these collections has entries of the order. If so, an earlier pass has compared
  * the order.
  */
 async function isIn(collections: readonly AnyEntries[], orderId: string): Promise<boolean> {

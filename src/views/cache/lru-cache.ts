@@ -16,8 +16,8 @@ export interface SerializedOrder {
 export interface LruCache {
   get(orderId: string): SerializedOrder | undefined;
   /**
-   * Reads an order and keeps it. If it is invalidated or a newer version is seen meanwhile, it is
-   * read again. Concurrent callers for one order share one read.
+   * Reads an order and keeps it. If `invalidate` or `dropOlder` is called during the read, the
+   * order is read again. Concurrent callers for one order share one read.
    */
   load(
     orderId: string,
@@ -26,7 +26,7 @@ export interface LruCache {
   /** Drops an order that has changed, and repeats a read of it that is in progress. */
   invalidate(orderId: string): void;
   /**
-   * Drops an order that is older than this version, and repeats a read of it that is in progress.
+   * Drops the order if it is older than this version. A read in progress is repeated in any case.
    */
   dropOlder(orderId: string, version: number): void;
   clear(): void;
