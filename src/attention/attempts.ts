@@ -32,7 +32,7 @@ async function withAttempt(client: Client, row: AttentionRow, giveUpAt: number):
   }
 }
 
-/** The step with the most attempts is taken as the one that blocks the order. */
+/** Adds data of the step with the most attempts, which is assumed to block the order. */
 function withRetries(row: AttentionRow, steps: readonly PendingStep[]): AttentionRow {
   const [worst] = steps.toSorted((one, other) => other.attempts - one.attempts);
   if (worst === undefined) return row;

@@ -26,8 +26,8 @@ export interface AttentionQuery {
 /**
  * Lists what needs an operator: code by code in the order of `attentionCodes`, the oldest row
  * first. Each code is read by indexed queries, one for each kind of entity or collection that it is
- * about. A query returns at most `limit` documents. Subscriptions that fail and commands from Kafka
- * have no such limit: there are at most as many as endpoints and partitions.
+ * about. A query returns at most `limit` documents. Only the queries for failing subscriptions and
+ * waiting commands have no limit: their rows are at most as many as endpoints and partitions.
  *
  * @returns `next` is the cursor of the next page; absent on the last page
  */

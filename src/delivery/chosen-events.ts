@@ -21,8 +21,8 @@ export interface ChosenEvent {
 }
 
 /**
- * The events that a filter lets through, with what their payload needs. The log of each order is
- * read once.
+ * The events that a filter lets through; for the payload `order`, each with the order after it. The
+ * log of each order is read once.
  *
  * @param events a part of the feed, in which the events of an order are in sequence
  */

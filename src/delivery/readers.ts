@@ -4,12 +4,12 @@ import { committedInTime, durable } from '../mongodb/durability.js';
 
 /** A reader of pages or streams of the feed: a client, and the name that it gave the reader. */
 export interface Reader {
-  /** the client, as the issuer in the ids of its commands */
+  /** the client, as named in the ids of its commands (`issuer`) */
   readonly client: string;
   readonly name: string;
 }
 
-/** A checkpoint that a reader has kept here: it has handled every event up to this place. */
+/** The checkpoint of a reader, which has handled every event up to this place. */
 export interface ReaderRow extends FeedPlace, Reader {
   /** `<client> <name>` */
   readonly _id: string;

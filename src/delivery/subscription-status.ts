@@ -45,7 +45,7 @@ const MAX_LISTED = 1_000;
 /**
  * The subscriptions of all endpoints that are not deleted, of Kafka, and of named readers.
  *
- * @param kafkaTopic the topic of the feed; rows of other topics are of an earlier configuration
+ * @param kafkaTopic the topic of the feed; rows of other topics belong to an earlier configuration
  */
 export async function subscriptionsStatus(
   db: Db,

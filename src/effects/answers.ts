@@ -1,7 +1,7 @@
 import type { EffectType, Outcome, OutcomeOf } from '../order/effects.js';
 import type { MissingStock } from '../order/events.js';
 
-/** Limits the ids and codes of an answer, because they are stored in the order's log. */
+/** Maximum length of a text in an answer, such as an id or a code. The order's log stores them. */
 const MAX_TEXT_LENGTH = 500;
 const MAX_URL_LENGTH = 2_000;
 
@@ -34,7 +34,7 @@ export function shapeOf(answer: unknown): string {
   return `{ ${members.join(', ').slice(0, 200)} }`;
 }
 
-/** Whether an answer says that it is of this type. */
+/** Whether this is the `type` of the answer. */
 export function hasType(answer: unknown, type: 'none' | 'unknown'): boolean {
   return typeof answer === 'object' && answer !== null && 'type' in answer && answer.type === type;
 }
@@ -96,7 +96,8 @@ function isText(value: unknown): value is string {
 
 /**
  * Whether the value is an http or https address without a password. The page links to it, so
- * `javascript:` must not be allowed, and every reader of the order sees it.
+ * `javascript:` must not be allowed. Every reader of the order sees it, so it must have no
+ * password.
  */
 function isWebAddress(value: unknown): value is string {
   if (typeof value !== 'string' || value.length > MAX_URL_LENGTH || !URL.canParse(value)) return false;

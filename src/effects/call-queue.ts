@@ -1,6 +1,6 @@
 import { MAX_WAIT_MS, ProviderBusy } from './provider-busy.js';
 
-/** A queue that limits the calls in flight. It holds as many waiting calls as may be in flight. */
+/** A queue that limits the calls in flight. As many calls may wait in it as may be in flight. */
 export class CallQueue {
   private running = 0;
   private readonly waiting: (() => void)[] = [];

@@ -7,9 +7,10 @@ const PAUSE_MS = 5_000;
 const MAX_FAILED = 1_000;
 
 /**
- * Delays calls and never decides an outcome. After five effects in a row have failed, only one call
- * is made at a time for five seconds, and none for an effect that has failed. So a provider that is
- * down is not flooded, and an order whose own calls fail does not delay other orders.
+ * Pauses the calls to a provider that fails; it never decides an outcome. After five effects in a
+ * row have failed, only one call is made at a time for five seconds, and none for an effect that
+ * has failed before. So a provider that is down is not flooded, and an order whose own calls fail
+ * does not delay other orders.
  */
 export class CircuitBreaker {
   /** keys of the effects that have failed since the last success */
@@ -42,7 +43,10 @@ export class CircuitBreaker {
     }
   }
 
-  /** @returns whether the call is a trial during a pause */
+  /**
+   * @returns whether the call is a trial during a pause
+   * @throws ProviderBusy if the call may not be made now
+   */
   private admit(key: string): boolean {
     if (Date.now() >= this.pausedUntil) return false;
     if (this.isTrying || this.failed.has(key))

@@ -17,10 +17,11 @@ export interface ProviderGate {
 }
 
 /**
- * A gate with a provider's limits. It does not slow calls to other providers, or steps that only
- * record: a call waits in the queue for a second at most, and the queue is no longer than the
- * number of calls in flight. A call that finds the queue full, or would wait longer, fails with
- * `ProviderBusy`. This frees the activity's slot, and the step is retried.
+ * A gate with a provider's limits. Calls that wait must not use up the activity slots of other
+ * providers, and of steps that only record. So a call waits in the queue for a second at most, and
+ * the queue is no longer than the number of calls in flight. A call that finds the queue full, or
+ * would wait longer, fails with `ProviderBusy`. This frees the activity's slot, and the step is
+ * retried.
  *
  * @param name the provider's name, for messages
  */

@@ -31,8 +31,8 @@ export interface CallOptions {
 }
 
 /**
- * How many calls each process of the role `worker` makes to a provider. Carriers have the limits
- * twice: for bookings, and for tracking, so that neither waits for the other.
+ * How many calls each process of the role `worker` makes to a provider. For carriers, the limits
+ * apply twice: to bookings and to tracking, so that neither waits for the other.
  */
 export interface Limits {
   /** calls at a time */

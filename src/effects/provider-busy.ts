@@ -1,6 +1,6 @@
 /**
- * The call was not made: too many others are in flight, the rate is used up, or calls are paused
- * after failures. The step is retried later.
+ * The call was not made: too many other calls are in flight, the rate is used up, or calls are
+ * paused after failures. The step is retried later.
  */
 export class ProviderBusy extends Error {
   override readonly name = 'ProviderBusy';

@@ -53,12 +53,12 @@ interface Data {
 
 export type EndpointEvent = { [T in keyof Data]: { readonly type: T; readonly data: Data[T] } }[keyof Data];
 
-/** A command leads to one event, with members of the command's data. */
+/** How a command becomes an event, which gets some members of the command's data. */
 interface Command {
   readonly event: keyof Data;
-  /** members without which the command is refused */
+  /** members that the event gets, and without which the command is refused */
   readonly needs?: readonly Member[];
-  /** further members of the event; all others are left out */
+  /** optional members that the event gets; all other members are left out */
   readonly takes?: readonly Member[];
   /** the status after the command; an endpoint that already has it refuses the command */
   readonly status?: Endpoint['status'];
@@ -74,7 +74,7 @@ const commands = {
 } as const satisfies Record<string, Command>;
 const commandsByType = new Map<string, Command>(Object.entries(commands));
 
-/** The data of each command. `allowHttp` is set if the configuration allowed http at that time. */
+/** The data of each command. `allowHttp` is set if http was allowed when the command was sent. */
 export type EndpointCommands = {
   [T in keyof typeof commands]: Data[(typeof commands)[T]['event']] & { readonly allowHttp?: true };
 };

@@ -173,7 +173,10 @@ function noDeclinedCapture(order: Order): string | undefined {
   return isDeclined ? undefined : 'no capture was declined';
 }
 
-/** Continue-as-new hands the whole order to the next run, so its size must be bounded. */
+/**
+ * Why the order takes no more of these parts; false if it does. Their number is bounded, because
+ * continue-as-new hands the whole order to the next run.
+ */
 function tooMany(parts: readonly unknown[], name: 'shipments' | 'returns' | 'refunds'): string | false {
   return parts.length >= LIMITS[name] && `the order has ${parts.length} ${name}: it takes no more`;
 }
@@ -183,7 +186,7 @@ function tooManyLines({ shipments, returns }: Order): string | false {
   return lines >= LIMITS.partLines && `its shipments and returns have ${lines} lines: it takes no more`;
 }
 
-/** A refused label may be requested again. */
+/** Whether a label is requested or booked. After a refusal, another one may be requested. */
 function hasLabel(shipment: Shipment): shipment is Shipment & { readonly label: Label } {
   return shipment.label !== undefined && shipment.label.status !== 'refused';
 }

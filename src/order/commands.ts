@@ -51,7 +51,9 @@ export interface Terms {
   readonly authorizationTtl: number;
 }
 
-/** What an order has besides its lines and amounts: the same in command, event and state. */
+/**
+ * The members that an order's command, event and state have in common, besides lines and amounts.
+ */
 export interface OrderHeader {
   readonly customer: Customer;
   readonly currency: string;

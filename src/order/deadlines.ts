@@ -46,8 +46,8 @@ export function expire(order: Order, now: string): readonly EventDraft[] {
 }
 
 /**
- * The authorizations that may expire. While a capture is owed there are none, because the
- * provider's answer decides.
+ * The authorizations that may expire. There are none while a capture is owed: the provider's answer
+ * to it tells whether its authorization has expired.
  */
 function expiring(order: Order): readonly Authorization[] {
   if (owes(order, 'capture')) return [];

@@ -16,7 +16,7 @@ import { settle } from './settle.js';
 import { upcast } from './upcasters.js';
 import { orderDetails } from './temporal-ui.js';
 
-/** Binds the order to the log. */
+/** How the log handles orders. */
 export const orders: Entity<Order, EventDraft, Effect> = {
   name: 'order',
   creation: 'CreateOrder',

@@ -90,7 +90,10 @@ export function captured(order: Order, data: EventData['PaymentCaptured']): Orde
   };
 }
 
-/** If a new payment method is given, authorizations of the old one are no longer captured. */
+/**
+ * Makes declined charges due again. If a new payment method is given, authorizations of the old one
+ * are no longer captured.
+ */
 export function captureRequested(order: Order, { payment }: EventData['CaptureRequested']): Order {
   const due = withDeclinedCharges(order, 'due');
   if (payment === undefined) return due;
@@ -101,7 +104,7 @@ export function captureRequested(order: Order, { payment }: EventData['CaptureRe
   };
 }
 
-/** A refund that does not belong to a return is a goodwill refund. */
+/** Adds the refund. If it does not belong to a return, it is a goodwill refund. */
 export function refundRequested(order: Order, data: EventData['RefundRequested']): Order {
   const refund: Refund = { ...data, refunded: 0 };
   if (!followsRules(order, 2)) return { ...order, refunds: [...order.refunds, refund] };

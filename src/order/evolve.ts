@@ -329,8 +329,8 @@ function commandRejected(order: Order, data: EventData['CommandRejected']): Orde
 }
 
 /**
- * Drops the keys of earlier refusals, because a refused command may fit after the next event. If it
- * still does not fit, its refusal is written again.
+ * Drops the keys of earlier refusals when the order changes, because a refused command may be
+ * allowed then. If it is refused again, the refusal is written again.
  */
 function withoutRepeatedRefusals(order: Order | undefined): Order | undefined {
   if (order?.rejections === undefined) return order;
@@ -344,7 +344,10 @@ function factReceived(order: Order, event: EventOf<'FactReceived'>): Order {
   return { ...order, facts: [...factsOf(order), fact] };
 }
 
-/** Keeps the latest `LIMITS.facts` of the unmatched facts; the log has all of them. */
+/**
+ * Marks a fact as unmatched. The order keeps only the latest `LIMITS.facts` unmatched facts; the
+ * log has all of them.
+ */
 function unmatched(order: Order, { factId }: EventData['FactUnmatched']): Order {
   const facts = factsOf(order).map((fact) =>
     fact.commandId === factId ? { ...fact, unmatched: true as const } : fact,

@@ -10,7 +10,9 @@ import { later } from './time.js';
 
 type Judgement = FactJudgement<EventDraft>;
 
-/** Facts about an order, as the log takes them: their data may be anything. */
+/**
+ * How the log handles facts about an order. The data of a fact may be anything, so it is parsed.
+ */
 export const facts: Facts<Order, EventDraft> = {
   types: factTypes,
   judge(order, type, data, now) {

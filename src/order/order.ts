@@ -16,7 +16,7 @@ export const orderStatuses = [
 ] as const;
 export type OrderStatus = (typeof orderStatuses)[number];
 
-/** The state of an order, the fold of its events: plain data, stored and sent as it is. */
+/** The state of an order: the fold of its events. It is plain data, stored and sent as it is. */
 export interface Order extends OrderHeader {
   readonly orderId: string;
   /** version of the last event that was folded in */
@@ -84,7 +84,7 @@ export interface Forgotten {
 export interface Resumption {
   /** version of its `OrderResumed` */
   readonly version: number;
-  /** no deadline passes before this time, so messages that arrived meanwhile are handled first */
+  /** no deadline passes before this time, so that messages that were delayed are handled first */
   readonly graceUntil: string;
 }
 
@@ -228,22 +228,30 @@ export interface Amendment {
 
 // --- questions that several modules ask ---
 
-/** When a deadline takes effect: at its time, or at the end of the grace after a resumption. */
+/** When a deadline takes effect: at its time, but not before the grace after a resumption ends. */
 export function dueAt({ resumed }: Order, deadline: string): string {
   return resumed !== undefined && resumed.graceUntil > deadline ? resumed.graceUntil : deadline;
 }
 
-/** The order ended without success; what was reserved and authorized for it is given back. */
+/**
+ * Whether the order has ended without success. Then all that is reserved and authorized for it is
+ * given back.
+ */
 export function isDead(order: Order): boolean {
   return order.status === 'rejected' || order.status === 'cancelled' || order.status === 'expired';
 }
 
-/** The order is over, and owes nothing. From then on, it takes no command but `ForgetPerson`. */
+/**
+ * Whether the order is over and owes nothing. From then on, it takes no command but `ForgetPerson`.
+ */
 export function isFinished(order: Order): boolean {
   return (isDead(order) || order.closed) && order.owed.length === 0;
 }
 
-/** Completed, with no return or effect in flight: only the return window keeps the order open. */
+/**
+ * Whether only the return window keeps the order open: it is completed, with no return or effect in
+ * flight.
+ */
 export function isReadyToClose(order: Order): boolean {
   return (
     order.status === 'completed' &&
@@ -263,8 +271,8 @@ export function isOver(order: Order): boolean {
 
 /**
  * The effects that the order owes, each with its idempotency key. An effect stays owed until its
- * outcome settles it, whatever happens to the order meanwhile. Only then can its reverse become
- * owed.
+ * outcome settles it, whatever happens to the order meanwhile. Only then can an effect that
+ * reverses it become owed.
  */
 export function owedEffects(order: Order): readonly Effect[] {
   // `since` is left out, because older states lack it: one key must always stand for the same

@@ -8,7 +8,7 @@ import { unreachable } from './unreachable.js';
  * The events for the outcome of an effect. If the effect is not owed, or no longer owed, there are
  * no events, so an outcome that arrives twice is harmless.
  *
- * @param now ISO-8601 UTC; payment deadlines and the life of authorizations begin then
+ * @param now ISO-8601 UTC; payment deadlines and the lifetime of authorizations begin at this time
  */
 export function settle(order: Order, settlement: Settlement, now: string): readonly EventDraft[] {
   const { effect } = settlement;

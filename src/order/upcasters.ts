@@ -14,7 +14,8 @@ const upcasters: Readonly<Record<string, Upcaster>> = {
   }),
   /**
    * Version 3 has the order's rules; older orders are under rules 1. Workers that wrote version 2
-   * copied `rules` from a newer gateway's command without knowing it, so data may have it already.
+   * did not know `rules`, but copied it from a newer gateway's command. So the data may have it
+   * already.
    */
   'OrderCreated@2': (data) => ({ rules: 1, ...data }),
 };
@@ -51,7 +52,10 @@ export function upcastIfKnown<E extends StoredEvent>(stored: E): E | ReturnType<
   }
 }
 
-/** A type that this code does not know is that of a newer version, too. */
+/**
+ * The error for an event without an upcaster: `NewerEvent` if its type is unknown or its version is
+ * newer.
+ */
 function unknownEvent({ orderId, version, type, schemaVersion }: StoredEvent): TypeError {
   const event = `Event ${version} of order ${orderId}`;
   const message =

@@ -16,9 +16,9 @@ import {
 } from './order.js';
 
 /**
- * The effects that should become owed next, from the state alone (level-triggered): what should be
- * reserved, authorized, captured … is compared with what is. The list has no effect of a type that
- * is owed already, except `book`, which may be owed for several shipments, once for each.
+ * The effects that should become owed next. They follow from the state alone (level-triggered):
+ * what should be reserved, authorized, captured … is compared with what already is. An effect of a
+ * type that is owed already is left out, except `book`, which may be owed once for each shipment.
  */
 export function wantedEffects(order: Order): readonly WantedEffect[] {
   const wanted = [
@@ -162,8 +162,8 @@ function authorizeUpTo(order: Order, amount: number): WantedEffect | undefined {
 }
 
 /**
- * The capture for the first shipment that is due, from the first authorization that has something
- * left. If the authorizations are not enough, another one is wanted first.
+ * The capture for the first charge that is due, from the first authorization that has something
+ * left. If all authorizations together are not enough, another one is wanted first.
  */
 function wantedCapture(order: Order): WantedEffect | undefined {
   const shipment = order.shipments.find(isChargeInTurn);

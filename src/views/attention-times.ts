@@ -4,13 +4,13 @@ import type { Order, ReceivedFact } from '../order/order.js';
 import { later } from '../order/time.js';
 
 /**
- * The times (ISO-8601 UTC) since which an order waits for something that may need an operator. A
- * time is absent if the order does not wait for such a thing.
+ * The times (ISO-8601 UTC) at which an order began to wait for something that may need an operator.
+ * A time is absent if the order does not wait for that.
  */
 export interface AttentionTimes {
-  /** when the effect that is owed for longest became owed */
+  /** when the effect that has been owed the longest became owed */
   readonly owedSince?: string;
-  /** when the payment that is pending for longest became pending at the provider */
+  /** when the payment that has been pending the longest became pending at the provider */
   readonly pendingSince?: string;
   /** when the oldest unmatched fact from outside arrived */
   readonly unmatchedSince?: string;
@@ -34,7 +34,7 @@ export function attentionTimesOf(order: Order): AttentionTimes {
   };
 }
 
-/** Payments that are pending at the provider, each with the time since which it is pending. */
+/** Payments that are pending at the provider, each with the time at which it became pending. */
 export function pendingAuthorizations({ authorizations, terms }: Order) {
   return authorizations
     .filter(({ status, retired }) => status === 'pending' && !retired)

@@ -127,7 +127,7 @@ function dayOf(time: string): string {
 }
 
 /**
- * The days on which something happened, ascending, then by currency.
+ * The days on which something happened, sorted by day, then by currency.
  *
  * @param range days such as `2026-01-31`, both included
  */

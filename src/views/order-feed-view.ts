@@ -15,5 +15,8 @@ export type SummaryFeedView = SummaryView<Order, EventDraft> & Queried;
 export type PerOrderFeedView<Document extends object = object> = EntityView<Order, EventDraft, Document> &
   Queried;
 
-/** A view that is built from the feed of orders. The state view is `ordersStateView`. */
+/**
+ * A view that is built from the feed of orders. The view `orders` is not one of them: it is written
+ * whenever events are recorded (`ordersStateView`).
+ */
 export type OrderFeedView = SummaryFeedView | PerOrderFeedView;

@@ -10,8 +10,8 @@ import { hasSealedText, personWords } from './person-words.js';
 import { searchWords } from './search-words.js';
 
 /**
- * This version is raised with every change of `OrderDocument`, `Order` or `evolve`. The view is
- * then rebuilt beside the old one.
+ * This version has to be raised with every change of `OrderDocument`, `Order` or `evolve`. A new
+ * view is then built beside the old one.
  */
 export const ORDERS_VERSION = 2;
 
@@ -22,10 +22,12 @@ export const ORDERS_VERSION = 2;
 export type OrderDocument = OrderView &
   AttentionTimes &
   StateDocument<Order> & {
-    /** no effect is owed, so the order is at rest; the name is persisted */
+    /** whether no effect is owed; the field's name is persisted */
     readonly settled: boolean;
     readonly skus: readonly string[];
-    /** words by which lists find the order (`searchWords`); `persons` has those of sealed values */
+    /**
+     * words by which lists find the order (`searchWords`); words of sealed values are in `persons`
+     */
     readonly search: readonly string[];
     /** see `personWords`; absent if there are none */
     readonly persons?: readonly string[];
@@ -153,8 +155,8 @@ async function wordsOfPersons(db: Db, order: Order): Promise<Pick<OrderDocument,
 }
 
 /**
- * The order's document in the view, without `persons`: hashing the search words of sealed values
- * needs the key store (`wordsOfPersons`).
+ * The order's document in the view, without `persons`, because that needs the key store
+ * (`wordsOfPersons`).
  */
 export function toDocument(order: Order): OrderDocument {
   const { orderId, customer, lines, tags } = order;

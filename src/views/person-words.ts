@@ -9,8 +9,8 @@ import { wholeWords } from './search-words.js';
 
 /**
  * The words by which the sealed name and e-mail address of an order's customer are found: an HMAC
- * of each whole word. They cannot be read without the search key. A search finds whole words only.
- * The list is empty if the customer's key was destroyed, or if the texts are not sealed:
+ * of each whole word, which can be guessed only with the search key. A search finds whole words
+ * only. The list is empty if the customer's key was destroyed, or if the texts are not sealed:
  * `searchWords` has the words of plain texts.
  *
  * The words are cached for ten seconds, so a step may write them once more after the key was
@@ -38,7 +38,10 @@ export async function personWords(keyStore: KeyStore, order: Order): Promise<rea
 
 type Hashes = ShortMemory<readonly string[]>;
 
-/** By key store. The steps of an order often come within seconds, and write the same words. */
+/**
+ * The latest hashes, by key store: the steps of an order often come within seconds, and write the
+ * same words.
+ */
 const recentHashes = new WeakMap<KeyStore, Hashes>();
 
 function recentHashesOf(keyStore: KeyStore): Hashes {
@@ -51,7 +54,7 @@ export function hasSealedText({ customer: { name, email } }: Order): boolean {
   return isSealed(name) || (email !== undefined && isSealed(email));
 }
 
-/** Each word as `personWords` keeps it. @throws MongoError if the key store is unavailable */
+/** The HMAC of each word (`personWords`). @throws MongoError if the key store is unavailable */
 export async function hashedWords(keyStore: KeyStore, words: readonly string[]): Promise<readonly string[]> {
   const key = await keyStore.searchKey();
   return words.map((word) =>

@@ -6,8 +6,8 @@ import type { AsOf } from '../log/views/read-view.js';
 export type ParameterKind = 'id' | 'sku' | 'day' | 'currency' | 'flag';
 
 /**
- * The values of an item that its list is sorted by. A cursor holds those of the last item of a
- * page.
+ * The values of an item by which its list is sorted. A cursor has the sort key of a page's last
+ * item.
  */
 export type SortKey = readonly (string | number)[];
 
@@ -34,7 +34,7 @@ interface QueryResult<T> {
   readonly asOf: AsOf;
 }
 
-/** A query of a view, as the API serves it with `GET`; the answer has `asOf` as well. */
+/** A query of a view, as the API serves it with `GET`. The answer also has `asOf`. */
 export interface ViewQuery<
   K extends string = string,
   F extends string = string,
@@ -66,7 +66,7 @@ type DeepReadonly<T> = T extends readonly (infer I)[]
     ? { readonly [N in keyof T]: DeepReadonly<T[N]> }
     : T;
 
-/** Returns the query; the compiler checks its answer against its schema. */
+/** Returns the query as it is, so that the compiler checks its answer against its schema. */
 export function viewQuery<K extends string, F extends string, B extends TProperties>(
   query: ViewQuery<K, F, B, Body<B>>,
 ): ViewQuery {

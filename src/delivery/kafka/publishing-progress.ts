@@ -7,7 +7,7 @@ import { type Health, healthy, succeeded } from '../health.js';
 
 /**
  * The progress of publishing, for operators; the checkpoint itself is in Kafka. The row is written
- * after each transaction, so it may lag by one.
+ * after each transaction, so it may lag by one transaction.
  */
 export interface KafkaRow extends FeedPlace {
   /** the topic */
@@ -22,7 +22,10 @@ export const publishingTask = 'publish-kafka';
 
 export const kafkaRows = (db: Db) => db.collection<KafkaRow>('kafka_subscriptions');
 
-/** Stores where publishing continues. Whether publishing works is not known yet. */
+/**
+ * Stores where publishing continues. The health is kept, because it is not known yet whether
+ * publishing works.
+ */
 export async function storePlace(db: Db, _id: string, { generation, position }: FeedPlace): Promise<void> {
   const $setOnInsert = { health: healthy, delivered: 0 };
   await kafkaRows(db).updateOne({ _id }, { $set: { generation, position }, $setOnInsert }, { upsert: true });

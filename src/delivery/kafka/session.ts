@@ -125,9 +125,9 @@ class OpenSession implements Session {
 
   /**
    * Checks that the topic is still the one that the checkpoint names. Records are sent to a topic
-   * by its name, so a topic that was deleted and made again would get them.
+   * by its name, so they could reach a topic that was deleted and created again.
    *
-   * @throws Error if the topic was deleted and made again
+   * @throws Error if the topic was deleted and created again
    */
   private async checkTopic(): Promise<void> {
     const { events } = this.topics;

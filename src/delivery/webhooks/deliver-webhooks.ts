@@ -25,7 +25,7 @@ export interface WebhookDeliveryDeps extends SenderOptions {
   /** the tail of the feed of orders; woken when an endpoint was changed */
   readonly tail: FeedTail;
   readonly secrets: WebhookSecrets;
-  /** Called with a failure that concerns one endpoint and is not the receiver's. */
+  /** Reports a failure at one endpoint that its receiver did not cause. */
   readonly failed: (endpointId: string, error: unknown) => void;
   readonly retryPolicy?: RetryPolicy;
   /** how often to look for what is due; by default every 2 s, or every minute without endpoints */
@@ -107,7 +107,7 @@ async function deliverUntilAborted(
   }
 }
 
-/** Finishes deletions that were interrupted. */
+/** Removes the data of deleted endpoints, because an earlier removal may have been interrupted. */
 async function forgetDeleted(
   { db, secrets, failed }: WebhookDeliveryDeps,
   signal: AbortSignal,
@@ -133,9 +133,9 @@ async function enabled(db: Db): Promise<readonly Endpoint[]> {
 }
 
 /**
- * The endpoints that are not paused, and that have a waiting event which is due, or a checkpoint
- * before the head of the feed. Also the endpoints that are new or changed, and those whose
- * checkpoint is of another generation: a pass updates their subscriptions.
+ * The endpoints that need a pass. A pass updates the subscription of an endpoint that is new or
+ * changed, or whose checkpoint is of another generation. Any other endpoint needs one if it is not
+ * paused, and if a waiting event is due or its checkpoint is before the head of the feed.
  */
 async function withWork(
   db: Db,

@@ -47,8 +47,8 @@ const MAX_WAITING = 100;
 /**
  * Delivers everything that is due to an endpoint: its waiting events, then the feed to its end. An
  * endpoint that is down gets a page of the feed before its waiting events (`run`). The checkpoint
- * moves only after the answers. So, even if a process is killed, each event is delivered at least
- * once, and the events of an order in sequence.
+ * moves only after the receiver has answered. So, even if a process is killed, each event is
+ * delivered at least once, and the events of an order in sequence.
  */
 export async function deliverDue(
   deps: DeliveryPassDeps,

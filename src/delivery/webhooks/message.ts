@@ -39,7 +39,9 @@ export function isAcknowledged({ status = 0 }: SendResult): boolean {
 /** Separates our own words from the receiver's answer, in a text of `failureOf`. */
 const BEFORE_ANSWER = ': ';
 
-/** What went wrong, in words. A receiver's answer comes last, for `failureWithoutAnswer`. */
+/**
+ * What went wrong. The receiver's answer comes last, so that `failureWithoutAnswer` can cut it off.
+ */
 export function failureOf({ status, error, answer = '' }: SendResult): string {
   if (status === undefined) return error ?? 'no answer';
   const moved = status >= 300 && status < 400 ? ', and redirects are not followed' : '';

@@ -31,8 +31,8 @@ for (const [net, bits] of [
   special.addSubnet(net, bits, 'ipv6');
 
 /**
- * Contains every public IPv6 address, and no loopback, link-local, mapped or translated one. The
- * special addresses in it are those of `special`.
+ * Contains every public IPv6 address, and no loopback, link-local, mapped or translated one. Its
+ * addresses that are in `special` are not public.
  */
 const global = new BlockList();
 global.addSubnet('2000::', 3, 'ipv6');
@@ -88,8 +88,8 @@ export const lookupPublic: LookupFunction = (hostname, options, callback) => {
 };
 
 /**
- * @throws NotPublic if the scheme is not https, or the host is an address that is not public. An
- *   address is not looked up, so `lookupPublic` does not check it.
+ * @throws NotPublic if the scheme is not https, or the host is an address that is not public. Such
+ *   a host is not looked up, so `lookupPublic` does not check it.
  */
 export function refusePrivate({ protocol, hostname }: URL): void {
   if (protocol !== 'https:') throw new NotPublic('it is not https');

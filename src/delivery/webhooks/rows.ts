@@ -10,7 +10,7 @@ export interface SubscriptionRow extends FeedPlace {
   /** the endpoint's id */
   readonly _id: string;
   /**
-   * version of the endpoint at the last pass; after a change, its health starts without failures
+   * version of the endpoint at the last pass; if it has changed, the health starts without failures
    */
   readonly endpointVersion: number;
   readonly health: Health;

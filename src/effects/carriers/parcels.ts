@@ -48,8 +48,8 @@ export async function* parcelsOnTheirWay(db: Db): AsyncGenerator<ParcelOnItsWay,
 }
 
 /**
- * The parcel that a carrier is asked about. Undefined unless the shipment is on its way with its
- * booked label, because the port may not know the carrier of another tracking number.
+ * The parcel that a carrier is asked about. Undefined unless the shipment is on its way under the
+ * tracking number of its booked label: the port may not know the carrier of any other number.
  */
 function parcelOf({ status, label, carrier, trackingNumber }: Shipment): Parcel | undefined {
   if (status !== 'dispatched' || label?.status !== 'booked') return undefined;

@@ -64,7 +64,7 @@ async function openReceiver(
   { key, customer, shippingAddress }: EffectOf<'book'>,
 ): Promise<Receiver | undefined> {
   const orderId = orderIdInKey(key);
-  // A sealed text opens only in the order and the field that it was sealed for.
+  // A sealed text can be opened only for the order and the field that it was sealed for.
   const open = async (owner: string, name: string, text: string) =>
     await openOne(keys, { orderId, path: [owner, name] }, text);
   const members = personalMembers.shippingAddress.filter((name) => shippingAddress[name] !== undefined);

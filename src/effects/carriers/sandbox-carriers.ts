@@ -19,7 +19,7 @@ export interface LabelEntry {
   readonly _id: string;
   readonly orderId: string;
   readonly shipmentId: string;
-  /** a hash of all parameters of the call: the sandbox keeps no receiver */
+  /** a hash of all parameters of the call, so that the sandbox keeps no receiver */
   readonly request: string;
   readonly calls: number;
   /** the answer to every call with the key; absent until one is stored */

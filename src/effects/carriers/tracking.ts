@@ -32,8 +32,8 @@ const expected = "{ type: 'in_transit' }, { type: 'delivered', deliveredAt } or 
 /**
  * Asks carriers about parcels that are on their way, until `signal` aborts. So a delivery is
  * noticed even if its webhook was lost. Any number of processes may do this: a parcel is claimed
- * before a carrier is asked, so each is asked about once in `everyMs`. A process that dies has
- * claimed a few parcels, which are asked about in the next round.
+ * before a carrier is asked, so each is asked about once in `everyMs`. If a process dies, the few
+ * parcels that it has claimed are asked about in the next round.
  *
  * Calls have a gate of their own, so a carrier that hangs here delays no booking. Each call that
  * hangs delays other parcels by the timeout at most.
@@ -75,7 +75,7 @@ async function askAboutAll(tracking: Tracking, gate: ProviderGate): Promise<void
   await Promise.all(Array.from({ length: CONCURRENCY }, askInTurn));
   if (problem !== undefined) throw problem;
   // Parcels that are still on their way were claimed after `dueBy`, by this process or another. So
-  // an older row is of a parcel that is no longer on its way.
+  // a row that was claimed earlier belongs to a parcel that is no longer on its way.
   if (!signal.aborted) await deleteOldRows(db, dueBy);
 }
 
@@ -100,7 +100,7 @@ async function askAbout(
   }
 }
 
-/** The carrier's answer, or what is wrong with it, in words. */
+/** The carrier's answer, or a text that says why there is no valid answer. */
 async function askCarrier(
   { name, port }: Provider<CarrierProvider>,
   gate: ProviderGate,

@@ -10,7 +10,7 @@ import { sandboxPayments } from '../payments/sandbox-payments.js';
 import type { Kind } from './messages.js';
 
 /**
- * The built-in provider, with the MongoDB that the variables name.
+ * The built-in provider, with the MongoDB that the environment variables name.
  *
  * @throws Error if MongoDB does not answer
  */

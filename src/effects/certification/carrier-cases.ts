@@ -122,7 +122,7 @@ export function carrierCases({ about }: Harness): readonly Case[] {
   ];
 }
 
-/** The labels of one order. */
+/** Books and checks the labels of one new order. */
 class Labels {
   readonly order = newOrder();
   private readonly harness: Harness;
@@ -143,7 +143,7 @@ class Labels {
     throw new CaseFailed(`book: ${outcome.type}`, risks.losesLabel);
   }
 
-  /** Counts the order's labels, if the module has the function `labels`. */
+  /** Checks the number of the order's labels, if the module has the function `labels`. */
   async expectLabels(expected: number): Promise<void> {
     if (!this.harness.has('labels')) return;
     const booked = await this.harness.use('labels', this.order.orderId);

@@ -147,8 +147,8 @@ export function casesOf(type: EffectType, prepare: Prepare): readonly Case[] {
 }
 
 /**
- * Makes these calls concurrently from one process, so that their answers may come in another order,
- * and compares each answer with what is looked up.
+ * Makes these calls concurrently from one process, so their answers may arrive in any order.
+ * Compares each answer with the outcome that is looked up.
  *
  * @throws CaseFailed if a call gets the answer to another call, or an answer of another type
  */

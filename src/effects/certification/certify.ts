@@ -23,8 +23,8 @@ const casesFor: Readonly<Record<Kind, (harness: Harness) => readonly Case[]>> = 
 
 /**
  * Tests a provider with crashes, duplicates and lost answers: it runs in child processes that are
- * killed during calls. It is judged by its port only. Use a test account, because the calls really
- * take effect.
+ * killed during calls. Only the answers of its functions are judged. Use a test account, because
+ * the calls really take effect.
  *
  * @param provider the path of a module, or `sandbox`
  * @throws Unusable if it does not load, or lacks what certification needs

@@ -48,8 +48,8 @@ export function expectSame(what: string, learned: Learned, first: Learned, risk:
 }
 
 /**
- * The risk of an answer. The answer `unknown` only delays an order, because the key is looked up
- * again.
+ * The risk if an answer is wrong. If the answer is `unknown`, the order only waits, because the key
+ * is looked up again.
  */
 function riskOf(learned: Learned, risk: string): string {
   return learned.type === 'unknown' ? risks.waits : risk;

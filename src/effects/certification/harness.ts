@@ -9,7 +9,7 @@ import { type CallSettings, type ProviderProcess, type Reply, startProvider } fr
 /** An effect that a case asks the provider for. */
 export type Request = EffectOf<Exclude<EffectType, 'book'>> | Booking;
 
-/** A request for a label, with the name of the call. */
+/** A request for a label, with the type of its effect. */
 export interface Booking extends BookRequest {
   readonly type: 'book';
 }
@@ -108,7 +108,7 @@ export class Harness {
   }
 
   /**
-   * Makes the call, and finds its outcome from another process while it is under way.
+   * Makes the call. While it is under way, finds its outcome from another process.
    *
    * @returns the answer of the call, and the outcome that the other process has found
    */

@@ -123,7 +123,7 @@ class Goods {
     );
   }
 
-  /** Compares the units, if the module has the function `stock`. */
+  /** Checks the units, if the module has the function `stock`. */
   private async expectUnits({ onHand, reserved }: Units, twice: string): Promise<void> {
     if (!this.harness.has('stock')) return;
     const found = (await this.harness.use('stock', this.sku)) as Units;
@@ -193,7 +193,7 @@ class Goods {
         await this.expectUnits(after, risk.twice);
         await this.expectLeft(onHand - reserved);
       },
-      // By now, `prove` has reserved all units that were left.
+      // `prove` was called before, and has reserved all units that were left.
       proveAgain: async () => await this.expectUnits({ onHand, reserved: onHand }, risk.twice),
     };
   }

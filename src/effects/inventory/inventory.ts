@@ -84,8 +84,8 @@ async function move<T extends StockEffect>(
 }
 
 /**
- * Updates the stock documents last and in the order of their SKUs, so that transactions on the same
- * goods conflict for as short a time as possible.
+ * The transaction of `move`. It updates the stock documents last and in the order of their SKUs, so
+ * that transactions on the same goods conflict for as short a time as possible.
  *
  * @returns false if a line has too few units; then nothing is changed
  * @throws StockUnknown if a restore may still have to put units back, or a SKU without a document

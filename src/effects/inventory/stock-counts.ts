@@ -28,7 +28,7 @@ export interface StockCount {
   readonly issuer: string;
   /** idempotency key: the same count again gets the first answer */
   readonly key: string;
-  /** refused unless the SKU has this version */
+  /** the count is refused unless the SKU has this version */
   readonly expectedVersion?: number;
 }
 
@@ -146,7 +146,7 @@ export async function timesCounted(db: Db): Promise<Counts> {
 }
 
 /**
- * A count during a restore would be wrong: the restore adds movements that the count already
+ * Refuses a count before and during a restore: the restore adds movements that the count already
  * includes.
  */
 async function assertCountable(db: Db, session: ClientSession): Promise<void> {

@@ -107,7 +107,7 @@ function addChanges(sku: string, changes: readonly Change[]): AnyBulkWriteOperat
 }
 
 /**
- * If an order's first events are lost everywhere, the stock that it has reserved is still known
+ * Restores what an order has reserved if its first events are lost everywhere: this is still known
  * from the oldest run that Temporal keeps. The difference from the recorded movements becomes a
  * movement `carried`, and the SKUs have to be counted, because it is unknown whether goods were
  * shipped or released.
@@ -145,7 +145,10 @@ async function carryOver(db: Db, log: LogPart): Promise<void> {
   await stock(db).updateMany({ _id: { $in: lines.map(({ sku }) => sku) } }, markToBeCounted, durable);
 }
 
-/** Until `endRestore`, no reservation is refused for lack of stock, and nothing can be counted. */
+/**
+ * Begins a restore. Until `endRestore`, no reservation is refused for lack of stock, and nothing
+ * can be counted.
+ */
 export async function beginRestore(db: Db): Promise<void> {
   const restoringSince = new Date().toISOString();
   const notYet = { _id: 'stock', restoringSince: { $exists: false } } as const;

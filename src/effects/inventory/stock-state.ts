@@ -2,8 +2,8 @@ import type { ClientSession, Db } from 'mongodb';
 import { committed } from '../../mongodb/durability.js';
 
 /**
- * Which database this is, to compare with Temporal's mark (`detectDatabaseLoss`). It is kept with
- * the stock, because only the stock waits if the two differ.
+ * Which database this is, to compare with Temporal's mark (`detectDatabaseLoss`). It is stored in
+ * the state of the stock, because only the stock waits if the database does not match the mark.
  */
 export interface DatabaseIdentity {
   /** id of this database, as the mark has it */

@@ -82,7 +82,7 @@ export function initialStock(sku: string): Stock {
   return { sku, onHand: sku.startsWith('OUT-') ? 0 : 1_000, reserved: 0 };
 }
 
-/** A SKU's stock with its version, which changes with every change and is its ETag. */
+/** A SKU's stock with its version. Each change raises the version, which is also the ETag. */
 export interface KnownStock {
   readonly stock: Stock;
   /** 1 or more */

@@ -42,7 +42,10 @@ export async function ensureLedgerInPlace(db: Db): Promise<void> {
   migrated.add(db);
 }
 
-/** True if an earlier version's ledger still has entries to move. */
+/**
+ * True if the ledger of an earlier version still exists: it is dropped after all entries were
+ * moved.
+ */
 async function hasOldLedger(db: Db): Promise<boolean> {
   return await db.listCollections({ name: LEDGER }, { nameOnly: true }).hasNext();
 }

@@ -5,7 +5,10 @@ import type { SettledEffect } from './settled-effects.js';
 
 const ownCodes: readonly string[] = [methodForgotten.code, receiverForgotten.code, noCarriersCode];
 
-/** Whether the system itself refused the effect. If so, no provider has to know its key. */
+/**
+ * Whether the system itself refused the effect. No provider needs to know the key of such an
+ * effect.
+ */
 export function isOwnRefusal(event: SettledEffect['event']): boolean {
   const isRefusal = event.type === 'PaymentDeclined' || event.type === 'LabelRefused';
   return isRefusal && ownCodes.includes(event.data.code);

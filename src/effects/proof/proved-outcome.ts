@@ -53,7 +53,7 @@ export function isSameOutcome(
   }
 }
 
-/** An outcome, in the form in which the sandbox's ledger has it. */
+/** An outcome in the form of the sandbox's ledger. */
 export function answeredWith(outcome: Outcome): ProviderAnswer {
   return {
     outcome,

@@ -8,7 +8,7 @@ import type { EventDraft } from '../../order/events.js';
 import type { Order } from '../../order/order.js';
 import { stockOutside } from '../inventory/stock-restore.js';
 
-/** `reconcile` for every kind of entity, and for the stock of the orders. */
+/** Reconciles the entities of every kind, and the stock of the orders (`reconcile`). */
 export async function reconcileAll(
   given: Pick<ReconcileDeps<State, Draft>, 'client' | 'db' | 'taskQueue'>,
   by: Pick<Reconciliation, 'runId' | 'workflowId'>,
@@ -25,7 +25,7 @@ export async function reconcileAll(
   return reports;
 }
 
-/** `reconcile` for orders and their stock. */
+/** Reconciles the orders and their stock (`reconcile`). */
 export async function reconcileOrders(
   given: Omit<ReconcileDeps<Order, EventDraft>, 'outside'>,
   by: Pick<Reconciliation, 'runId' | 'workflowId'>,

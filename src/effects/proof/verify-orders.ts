@@ -68,10 +68,10 @@ function proofOfEffects(asked: AskedProviders): OutsideProof<OutsideName> {
 }
 
 /**
- * `verify` for orders, their stock, their payments and their labels.
+ * Verifies orders, their stock, their payments and their labels (`verify`).
  *
- * @param deps `providers`: those of the workers; by default, the built-in ones. `askUntil`:
- *   no custom provider is asked after this time; effects that are left are reported as `unanswered`
+ * @param deps `providers`: those of the workers; by default, the built-in ones. `askUntil`: no
+ *   custom provider is asked after this time; effects that are left are reported as `unanswered`
  */
 export async function verifyOrders(
   { providers = {}, askUntil = Infinity, ...deps }: Omit<VerifyDeps, 'outside'> & Partial<AskedProviders>,
@@ -81,7 +81,7 @@ export async function verifyOrders(
   return await verify(orderLog, { ...deps, outside }, options);
 }
 
-/** `verify` for a kind of entity. For orders, it also verifies their stock, payments and labels. */
+/** Verifies a kind of entity (`verify`). For orders, also their stock, payments and labels. */
 export async function verifyEntity(
   log: AnyLog,
   deps: Parameters<typeof verifyOrders>[0],
@@ -92,9 +92,9 @@ export async function verifyEntity(
 
 /**
  * Compares the effects that an order's log proves with the stock's movements and the ledgers of the
- * sandbox, key by key. Orders in progress cause no false alarm: movements and entries are read
- * before the log, so the log has their effects as owed or settled; what seems to be missing is
- * looked up once more.
+ * sandbox, key by key, or with the answers of custom providers. Orders in progress cause no false
+ * alarm: movements and entries are read before the log, so the log has their effects as owed or
+ * settled. What seems to be missing is looked up once more.
  */
 async function compareOutside(
   db: Db,
@@ -172,7 +172,10 @@ async function recordedEffects(db: Db, orderId: string) {
   }
 }
 
-/** Movements and entries of orders that neither the journal nor Temporal knows; each order once. */
+/**
+ * The discrepancies of orders that have movements or entries, but that neither the journal nor
+ * Temporal knows. Each order is compared once.
+ */
 async function* effectsOfUnknownOrders(
   db: Db,
   client: Client,
@@ -196,7 +199,7 @@ async function* effectsOfUnknownOrders(
 type AnyEntries = Collection<LedgerEntry> | Collection<StockMovement> | Collection<LabelEntry>;
 
 /**
- * Whether one of these collections has entries of the order, so that an earlier pass has reported
+ * Whether one of these collections has entries of the order. If so, an earlier pass has compared
  * the order.
  */
 async function isIn(collections: readonly AnyEntries[], orderId: string): Promise<boolean> {

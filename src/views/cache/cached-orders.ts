@@ -43,7 +43,10 @@ export interface CachedOrders {
 }
 
 const READ_WITHIN_MS = 1_500;
-/** Shorter than `READ_WITHIN_MS`, so that a slow query fails as slow and not as an outage. */
+/**
+ * Shorter than `READ_WITHIN_MS`, so that MongoDB itself reports a slow query (`isQueryTooSlow`). A
+ * timeout would look like an outage.
+ */
 const withTimeLimit = { ...committed, maxTimeMS: 1_000 } as const;
 /**
  * Reads that arrive together share one query. Four queries may run at a time, so that a slow one

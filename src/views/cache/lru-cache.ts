@@ -9,20 +9,25 @@ export interface SerializedOrder {
   readonly attention?: AttentionTimes & Pick<OrderDocument, 'stopped'>;
 }
 
-/** The most recently read orders, within `CacheBounds`. Loading them is up to the caller. */
+/**
+ * Keeps the most recently read orders, within `CacheBounds`. The caller of `load` tells how to
+ * read.
+ */
 export interface LruCache {
   get(orderId: string): SerializedOrder | undefined;
   /**
-   * Reads an order and keeps it. If it is invalidated or a newer version is seen meanwhile, it is
-   * read again. Concurrent callers for one order share one read.
+   * Reads an order and keeps it. If `invalidate` or `dropOlder` is called during the read, the
+   * order is read again. Concurrent callers for one order share one read.
    */
   load(
     orderId: string,
     read: () => Promise<SerializedOrder | undefined>,
   ): Promise<SerializedOrder | undefined>;
-  /** The order has changed: drops it, and a read in progress is repeated. */
+  /** Drops an order that has changed, and repeats a read of it that is in progress. */
   invalidate(orderId: string): void;
-  /** The order has at least this version: drops an older one; a read in progress is repeated. */
+  /**
+   * Drops the order if it is older than this version. A read in progress is repeated in any case.
+   */
   dropOlder(orderId: string, version: number): void;
   clear(): void;
 }

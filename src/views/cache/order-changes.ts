@@ -54,8 +54,8 @@ const pipeline = [
 ];
 
 /**
- * Reports every change of the `orders` view, whichever process made it, until stopped. A stream
- * that ends is opened again.
+ * Reports every change of the `orders` view, whichever process made it, until `stop` is called. A
+ * stream that ends is opened again.
  *
  * @param liveForMs how long an answer of the server proves that nothing was missed; 1.5 s by
  *   default
