@@ -14,7 +14,7 @@ export function startTracking(context: RoleContext): RunningRole {
     provider: carriersOf(mongo.db, providers),
     everyMs: config.trackEveryMs,
     async delivered({ orderId, shipmentId }) {
-      // The gateway is loaded on use, because a worker sends no other messages.
+      // The gateway is loaded when it is needed, because a worker sends no other messages.
       const { gatewayOf } = await import('./gateway.js');
       const key = `delivered:${shipmentId}`;
       // Each attempt has the same issuer and key, so the order takes the fact once. No client can

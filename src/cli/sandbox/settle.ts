@@ -48,7 +48,7 @@ export function addSettle(program: Command, session: Session): void {
 
 /**
  * Checks that the ledger in MongoDB and the API, which takes the webhook, belong to one system.
- * With a key, it checks nothing: the ledger of another system has no such payment.
+ * With a key, this check is left out: the ledger of another system has no such payment to settle.
  *
  * @throws Failure `other_system`
  */
@@ -57,7 +57,7 @@ async function refuseOtherSystem(session: Session, options: SettleOptions): Prom
   await close();
 }
 
-/** The key of the pending authorization, which is the cause of its event. */
+/** The key of the effect that authorizes the pending payment: the cause of `PaymentPending`. */
 function pendingReference(events: readonly OrderEvent[], orderId: string): string {
   const pending = events.findLast((event) => event.type === 'PaymentPending');
   if (pending !== undefined) return pending.causationId;

@@ -16,7 +16,7 @@ type Headers = Readonly<Record<string, string>>;
 /**
  * Sends a request with the headers for its idempotency key and its actor.
  *
- * @throws Failure if one of them is not allowed, or as `underKey`
+ * @throws Failure if one of them is not allowed, or as `underKey` does
  */
 export async function sendRequest<T>(
   session: Session,
