@@ -26,8 +26,8 @@ export function startTracking(context: RoleContext): RunningRole {
         correlationId: `${orderId}:${key}`,
       };
       const fact = { type: 'ShipmentDelivered', data: { shipmentId } } as const;
-      // A refused fact, such as one too many for the order, is not lost: the shipment stays on its
-      // way, so a later round asks the carrier and sends the fact again.
+      // A fact that the order refuses is not lost: the shipment stays on its way, so a later round
+      // asks the carrier and sends the fact again.
       const result = await gatewayOf({ client, config, mongo, logger }).fact(orderId, fact, meta);
       if (result.kind === 'unknown-outcome')
         throw new Error(`order ${orderId} could not be told that ${shipmentId} was delivered`);

@@ -82,8 +82,8 @@ export async function unlessEnded<T>(
 }
 
 /**
- * Runs `work`, then `cleanUp`. If this process has to end, also because its terminal was closed
- * (SIGHUP), `cleanUp` runs immediately, and `work` is abandoned.
+ * Runs `work`, then `cleanUp`. If this process has to end, or its terminal is closed (SIGHUP),
+ * `cleanUp` runs immediately, and `work` is abandoned.
  */
 export async function cleanedUp<T>(work: () => Promise<T>, cleanUp: () => Promise<void>): Promise<T> {
   let cleaning: Promise<void> | undefined;

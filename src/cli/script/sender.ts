@@ -67,9 +67,9 @@ export async function actorHeader(
 }
 
 /**
- * Called if there is a key, which identifies the actor.
+ * Checks that no actor is given. Called if there is a key, because a key identifies the actor.
  *
- * @throws Failure if an actor is given as well
+ * @throws Failure if an actor is given
  */
 export function refuseActor({ actor }: { readonly actor?: string }): void {
   if (actor !== undefined)
