@@ -21,8 +21,8 @@ export function logOfStore(name: string): AnyLog {
 }
 
 /**
- * The log with the type that functions for any entity take. The caller makes sure that they get
- * only states and events of this log.
+ * The log, as the type that functions for any entity expect. The caller makes sure that these
+ * functions get only states and events of this log.
  */
 export function ofAnyEntity(log: AnyLog): EntityLog<State, Draft> {
   return log as EntityLog<State, Draft>;

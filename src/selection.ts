@@ -26,7 +26,7 @@ export const everyEvent = {
 export const isText = (value: unknown): value is string => typeof value === 'string';
 const isTexts = (value: unknown) => Array.isArray(value) && value.every(isText);
 
-/** For each member of a selection, whether a value, which may be of any type, has its shape. */
+/** For each member of a selection: checks whether a value of any type has the member's shape. */
 export const selectionShapes = {
   eventTypes: isTexts,
   customers: isTexts,

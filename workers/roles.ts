@@ -60,7 +60,7 @@ const SERVER_WAIT_MS = 10_000;
 export const STOP_LIMITS_MS = {
   /** What sends commands stops first, because a worker of this process may have to answer them. */
   senders: 3_500,
-  /** Workers and leased tasks hand in what they work on, for which they need the connections. */
+  /** Workers and leased tasks stop next, because they need the connections to end their work. */
   workers: 3_500,
   connections: 500,
 };
@@ -83,7 +83,7 @@ export interface RunningRoles extends RunningRole {
   readonly addresses: Addresses;
 }
 
-/** What has to be closed, by the step in which it is. */
+/** How to close what is open, by the step that closes it. */
 type Opened = Readonly<Record<keyof typeof STOP_LIMITS_MS, Close[]>>;
 
 /** Starts the roles of this process. If one cannot be started, stops the others. */

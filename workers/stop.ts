@@ -5,12 +5,12 @@ export type Close = () => Promise<void>;
 
 /** What is closed at the same time. */
 export interface ClosingStep {
-  /** If one takes longer, it is abandoned; by default, it is waited for however long it takes. */
+  /** If closing takes longer, the next step begins; by default, there is no limit. */
   readonly limitMs?: number;
   readonly closes: readonly Close[];
 }
 
-/** After this long, another signal exits immediately. */
+/** Further signals are ignored for this long. After that, another signal exits immediately. */
 const IGNORE_SIGNALS_MS = 10_000;
 
 /**
@@ -32,7 +32,7 @@ export function stopSignal(): AbortSignal {
   return stopping.signal;
 }
 
-/** Takes one step after another, even if something in them fails. */
+/** Closes one step after another, even if something in a step cannot be closed. */
 export async function closeInOrder(steps: readonly ClosingStep[]): Promise<void> {
   for (const { closes, limitMs } of steps) {
     const closed = Promise.all(closes.map(closeOne));

@@ -8,7 +8,8 @@ import { withLockFile } from './lock-file.mjs';
 /**
  * Runs `work` while no other process runs the work of this name in this checkout.
  *
- * @param {'prepare' | 'build'} name `prepare` runs `build` in a child process
+ * @param {'prepare' | 'build'} name each name has its own lock, because `prepare` runs `build` in a
+ *   child process
  * @param {() => Promise<void>} work
  */
 export async function alone(name, work) {

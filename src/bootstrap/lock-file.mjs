@@ -15,9 +15,10 @@ const LOOK_EVERY_MS = 200;
 const TELL_AFTER_MS = 1_000;
 
 /**
- * Runs `work` while no other process holds the lock file. The holder touches the file regularly,
- * because its process id may have been reused, or may be of another machine. A caller waits for a
- * holder with such a heartbeat, however long it takes, and takes over the file of a dead holder.
+ * Runs `work` while no other process holds the lock file. The holder touches the file regularly. A
+ * process id alone does not show that the holder lives: it may have been reused, or may be of
+ * another machine. A caller waits for a holder with such a heartbeat, however long it takes, and
+ * takes over the file of a dead holder.
  *
  * @template T
  * @param {string} path

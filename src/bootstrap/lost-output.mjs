@@ -17,8 +17,8 @@ export function ignoreLostOutput() {
 }
 
 /**
- * Ends this process. If its terminal is gone, it ends by SIGHUP, because an exit of Node aborts
- * when it cannot reset the terminal.
+ * Ends this process. If its terminal is gone, it ends by SIGHUP, because Node aborts on exit if it
+ * cannot reset the terminal.
  */
 export function exit() {
   if (isTerminalGone) {

@@ -6,7 +6,9 @@ import { root } from './folders.mjs';
 /** File in `dist` with the hash of the sources that it was built from. */
 export const HASH_FILE = 'sources.sha256';
 
-/** Hash of everything that the build depends on; paths are relative to the checkout. */
+/**
+ * Hash of everything that the build depends on: contents of files, and their paths in the checkout.
+ */
 export function hashOfSources() {
   const hash = createHash('sha256');
   for (const folder of ['src', 'workers']) {

@@ -1,4 +1,4 @@
-/** Functions that are called when something has changed that a waiter may wait for. */
+/** The callbacks of waiters, called when something that they may wait for has changed. */
 export type Waiters = Set<() => void>;
 
 export function notifyWaiters(waiters: Waiters): void {

@@ -7,8 +7,8 @@ import { workflowId } from '../order-log.js';
 type Payload = temporal.api.common.v1.IPayload;
 
 /**
- * The decoded payloads of each run of an order that Temporal keeps. Temporal's list finds the runs,
- * because a run that started the workflow again has no link to the runs before it.
+ * The decoded payloads of each run of an order that Temporal keeps. The runs are found in
+ * Temporal's list, because a run of a restarted workflow has no link to earlier runs.
  */
 export async function* decodedRuns(
   client: Client,

@@ -36,8 +36,8 @@ type KnownOrder = Pick<Order, 'orderId' | 'version'>;
 /**
  * Makes an order forget its personal data. A running workflow takes the command. An order whose
  * workflow has ended gets a new run, which takes it over from the journal. When this resolves, the
- * journal has `PersonForgotten`. A repeated call changes nothing. The exception is an order that
- * has ended and has lost events: no run can take it over, and nothing changes (`hasLostEvents`).
+ * journal has `PersonForgotten`, except for an order that has ended and has lost events: no run can
+ * take it over, so nothing changes (`hasLostEvents`). A repeated call changes nothing.
  *
  * @throws Error if it is not done yet; the caller tries again
  */
@@ -71,9 +71,9 @@ export async function hasLostEvents({ client, db }: Databases, known: KnownOrder
 }
 
 /**
- * The order's events. Those that the journal lacks are restored first, from a history that is kept.
- * Undefined if it still lacks some, for example because the history cannot be read, or contradicts
- * the journal.
+ * The order's events. Those that the journal lacks are restored first, from a history that Temporal
+ * still has. Undefined if the journal still lacks some, for example because the history cannot be
+ * read, or contradicts the journal.
  */
 async function wholeLog(
   { client, db }: Databases,

@@ -152,7 +152,7 @@ async function clearOrderView(db: Db, customerId: string, lost: readonly string[
   };
 }
 
-/** The end of a finding, which names orders that have lost events as the exception. */
+/** The end of a finding: says that it does not hold for orders that have lost events. */
 function butLost(lost: readonly string[]): string {
   return lost.length === 0 ? '' : `, except for orders that have lost events (${lost.length})`;
 }

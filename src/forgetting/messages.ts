@@ -6,8 +6,8 @@ export function forgetWorkflowId(customerId: string, taskQueue: string): string 
 }
 
 /**
- * A request to forget a customer: the argument of the workflow. It is kept, so it has no personal
- * data.
+ * The argument of the workflow: a request to forget a customer. It is kept after the forgetting, so
+ * it has no personal data.
  */
 export interface Forgetting {
   /** the id of this forgetting, derived from the id of the command */

@@ -4,7 +4,7 @@ import type { FoundValues } from './found-values.js';
 /** The customer's values that were found in the copies of the orders' logs. */
 export interface LogFindings {
   readonly orderIds: readonly string[];
-  /** those of them that cannot get `PersonForgotten` (`hasLostEvents`) */
+  /** ids of those orders that cannot get `PersonForgotten` (`hasLostEvents`) */
   readonly lost: readonly string[];
   /** number of runs that Temporal keeps of these orders */
   readonly runs: number;

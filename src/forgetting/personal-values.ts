@@ -10,14 +10,15 @@ export interface PersonalValues {
   plain: number;
 }
 
-/** Members whose texts are personal, by the member that they are in. */
+/** Names of members with personal texts, by the name of the member that contains them. */
 const personal: Readonly<Record<string, readonly string[]>> = {
   ...personalMembers,
   // a document of the view `customers`
   lastOrder: ['name'],
 };
 /**
- * Members whose texts are personal wherever they are: notes, and the payment method of an effect.
+ * Names of members with personal texts wherever they are: notes, and the payment method of an
+ * effect.
  */
 const personalAnywhere: readonly string[] = ['note', ...personalMembers.notes, ...personalMembers.payment];
 
@@ -27,8 +28,8 @@ const personalAnywhere: readonly string[] = ['note', ...personalMembers.notes, .
 export function countPersonalValues(found: PersonalValues, value: unknown, name = '', owner = ''): void {
   if (typeof value === 'string') {
     const keyId = keyIdIn(value);
-    // A sealed value in any other member, such as a tag, is a copied text. Its key may be another
-    // customer's.
+    // A sealed value in any other member, such as a tag, is a copied text and does not count: its
+    // key may be another customer's.
     if (keyId !== undefined && !isPersonal(name, owner)) return;
     if (keyId !== undefined) found.sealed.set(keyId, (found.sealed.get(keyId) ?? 0) + 1);
     else if (!isForgotten(value) && isPersonal(name, owner)) found.plain += 1;

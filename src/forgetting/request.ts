@@ -106,8 +106,7 @@ async function start(
     }
     const row = await latestForgetting(db, customerId);
     if (row !== undefined && row.status !== 'forgotten') return { kind: 'accepted', row };
-    // The other forgetting has its certificate and its workflow is about to end, or it has no row
-    // yet.
+    // The other forgetting is done and its workflow is about to end, or its row does not exist yet.
     if (left > 1) await setTimeout(TRY_AGAIN_MS);
   }
   return { kind: 'another_ends' };

@@ -16,11 +16,11 @@ const BETWEEN_WRITES_MS = 500;
 const MAX_WRITE_ATTEMPTS = 20;
 
 /**
- * Compares the identity of MongoDB, which is kept with the state of the stock, with the mark in
- * Temporal, and then updates the mark. Runs at set-up, in each reconciliation, before a journal is
- * restored, and before the sequencer leads. A MongoDB that is empty, or older than the mark, is
- * marked as outdated: reservations and counts wait until it is restored. The next generation of
- * each feed begins as well.
+ * Compares the identity of MongoDB with the mark in Temporal, and then updates the mark. The
+ * identity is stored with the state of the stock. Runs at set-up, in each reconciliation, before a
+ * journal is restored, and before the sequencer leads. A MongoDB that is empty, or older than the
+ * mark, is marked as outdated: reservations and counts wait until it is restored. The next
+ * generation of each feed begins as well.
  */
 export async function detectDatabaseLoss(databases: Databases): Promise<void> {
   const { db } = databases;

@@ -7,7 +7,7 @@ import { reconcileWorkflow } from '../log/workflow/system-workflow-names.js';
  * What Temporal remembers about MongoDB, so that an empty MongoDB or an older backup is recognized.
  *
  * It is stored as the argument of a Schedule that stays paused. (If somebody triggers it, it only
- * makes one more reconciliation.) A Schedule is not subject to retention, needs no worker, and
+ * starts one more reconciliation.) A Schedule is not subject to retention, needs no worker, and
  * needs no permission beyond that for the reconciliation's Schedule. The alternatives do not fit:
  * namespace data needs an operator's permission, and a workflow's memo is deleted when its
  * retention ends.

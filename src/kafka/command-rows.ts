@@ -19,7 +19,7 @@ export interface PartitionRow {
   readonly lostAt?: Date;
 }
 
-/** The command of a partition that has waited longest. */
+/** The longest-waiting command of a partition. */
 export interface WaitingCommand {
   /** `<topic>:<partition>:<offset>` */
   readonly record: string;

@@ -4,7 +4,7 @@ import { hasCode } from './kafka-problem.js';
 import type { KafkaSettings } from './settings.js';
 
 /**
- * Maximum size of an event: what a request of one megabyte contains, a third more for sealed
+ * Maximum size of an event: the content of a request of up to one megabyte, a third more for sealed
  * values, and what the domain adds.
  */
 const MAX_RECORD_BYTES = 4 * 1_048_576;
@@ -13,8 +13,8 @@ interface TopicToMake {
   readonly name: string;
   readonly isCompacted?: true;
   /**
-   * Whether brokers store its records decompressed. Otherwise, producers choose the compression.
-   * Then this client may be unable to read it, or a small compressed batch may become huge.
+   * Whether brokers store its records decompressed. Otherwise, producers choose the compression:
+   * this client may be unable to decompress a batch, or a small batch may decompress to a huge one.
    */
   readonly isDecompressed?: true;
 }

@@ -22,7 +22,7 @@ export interface OwnWorkflows {
   readonly endedRebuilds: readonly EndedRebuild[];
   /**
    * Workflows of an earlier version that still run. They are on the task queue of the role `feed`,
-   * whose workflows no worker of this version runs.
+   * on which workers of this version run no workflows.
    */
   readonly stranded: readonly ListedWorkflow[];
   readonly schedule: ScheduleState;

@@ -20,7 +20,7 @@ export async function scheduleState({ client, taskQueue }: Deployment): Promise<
 
 /**
  * Creates the schedule. If it exists with another interval, or with the workflow of an earlier
- * version, updates it. Runs do not overlap, and missed runs are not made up for.
+ * version, updates it. Runs do not overlap, and a run that is more than a minute late is skipped.
  *
  * @returns true if it did not exist
  */

@@ -23,11 +23,11 @@ const RESTART_TIMEOUT_MS = 10_000;
 
 /**
  * Starts again what was ended from outside: the reconciliation's schedule, and rebuilds. Also ends
- * stranded workflows that an earlier version has started, and replaces their rebuilds. A paused
- * schedule stays paused, because an operator has paused it; readiness reports that.
+ * stranded workflows that an earlier version has started, and replaces those that are rebuilds. A
+ * paused schedule stays paused, because an operator has paused it; readiness reports that.
  *
  * @param since ISO-8601 UTC; rebuilds that ended earlier are left as they are
- * @throws Error that names each of them that cannot be restarted; all others are
+ * @throws Error that names each one that could not be restarted; all others were restarted
  */
 export async function restartOwnWorkflows(
   { db, client, taskQueue, reconcileEveryMs, logger }: RestartDeps,

@@ -41,7 +41,7 @@ export function startUpkeep(deps: UpkeepDeps): Upkeep {
   return { scheduled, ended };
 }
 
-/** Creates the schedule, unless it exists. Retries until Temporal is there. */
+/** Creates the schedule, unless it exists. Retries until Temporal is available. */
 async function startSchedule({ client, taskQueue, reconcileEveryMs, logger, signal }: UpkeepDeps) {
   const health = logChanges(logger, {
     fails: (problem) => `The schedule of the reconciliation is not there yet: ${problem}`,

@@ -106,7 +106,10 @@ export function person(value: string | undefined): string {
   return value.startsWith('sealed:') ? notForThisKey : value;
 }
 
-/** All rows share one instance: making one for each row takes a tenth of the time of scrolling. */
+/**
+ * All rows share one instance: creating one for each row would take a tenth of the time of
+ * scrolling.
+ */
 const whole = new Intl.NumberFormat('en');
 
 /** `1 order`, `2 orders` */

@@ -9,7 +9,7 @@ export interface Resource<T> {
   readonly problem?: Problem;
 }
 
-/** After a read that failed in an outage, the next one begins after this time. */
+/** The time from a read that failed in an outage to the next read. */
 export const TRY_AGAIN_MS = 1_500;
 
 /** The problems of reads that fail now, by path; the banner shows them. */

@@ -1,6 +1,7 @@
 /*
- * The shapes of the API's answers. They follow from its schemas; orders and events have the types
- * of the domain. In `test/web/shapes.ts`, the compiler checks the shapes that are written here.
+ * The shapes of the API's answers. Most are derived from the API's schemas; orders and events have
+ * the types of the domain. In `test/web/shapes.ts`, the compiler checks those that are written
+ * here.
  */
 import type { AttentionRow } from '../api/schemas/attention.js';
 import type { OrderEvent } from '../order/events.js';

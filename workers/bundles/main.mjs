@@ -32,10 +32,11 @@ export async function bundleMain(outDir) {
         rolldownOptions: {
           input: {
             main: join(checkout, 'workers', 'main.ts'),
-            // This file runs as a separate process. The file that starts it looks for it in its own
-            // folder.
+            // This file runs as a separate process. The module that starts it expects it in the
+            // same folder.
             download: join(checkout, 'src', 'server', 'embedded', 'download.ts'),
-            // This file runs as a thread. The file that starts it looks for it in the same way.
+            // This file runs as a thread. The module that starts it also expects it in the same
+            // folder.
             'liveness-thread': join(checkout, 'src', 'server', 'health', 'liveness-thread.ts'),
           },
           // All files are in one folder, so a path relative to one file's URL is valid in every

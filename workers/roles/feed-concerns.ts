@@ -1,4 +1,4 @@
-/* What the role `feed` has to keep running and no process runs, in words for readiness. */
+/* Texts for readiness about work of the role `feed` that no process is doing. */
 import type { Db } from 'mongodb';
 import type { Deployment } from '../../src/databases.js';
 import { endpointViews, enabledEndpoints } from '../../src/delivery/webhooks/endpoints.js';

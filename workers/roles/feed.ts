@@ -35,7 +35,7 @@ export function startFeed(context: RoleContext): RunningWorker {
   const stopping = new AbortController();
   const { signal } = stopping;
   const leasing = runLeasedTasks({ db, tasks: [...leased, webhooks], signal, healthOf: healthIn(logger) });
-  // What reads the tail is woken by changes of a build, of a feed's state or of an endpoint, too.
+  // Changes of a build, of a feed's state or of an endpoint wake the readers of the tail, too.
   const watching = watchBuildsAndFeeds(db, [endpointLog.view.collection], signal, () => tail.wake());
   const { reconcileEveryMs } = config;
   const upkeep = startUpkeep({ db, client, taskQueue, reconcileEveryMs, logger, signal });

@@ -21,7 +21,7 @@ export interface RunningOperations extends RunningRole {
 
 /**
  * Serves the metrics and the health of a process without an API, on the port of operations. They
- * need the same scopes as those of the API.
+ * require the same scopes as in the API.
  */
 export async function startOperations(context: RoleContext, port: number): Promise<RunningOperations> {
   const { config, temporal: connection, mongo } = context;
@@ -40,7 +40,7 @@ export async function startOperations(context: RoleContext, port: number): Promi
   };
 }
 
-/** An application without routes, which lets in whom the configuration lets in. */
+/** An application without routes. It admits the callers that the configuration allows. */
 export async function createApp(
   { config, mongo, logger }: RoleContext,
   limits: HttpOptions = {},
@@ -64,7 +64,7 @@ export function exposureOf({ config, temporal: connection, mongo, stepMetrics }:
 }
 
 /**
- * The requests that the API accepts. `HTTP_HOST` is one of the host names, since it may be a name.
+ * The requests that the API accepts. `HTTP_HOST` is added to the host names, because it may be one.
  */
 function edgeOf({ http, edge }: Config): Edge {
   return { ...edge, hosts: [http.host.toLowerCase(), ...edge.hosts] };

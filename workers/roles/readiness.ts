@@ -115,7 +115,7 @@ function onFeed(db: Db, presence: WorkerPresence, taskQueue: string): Dependency
   };
 }
 
-/** The dependency `temporal` reports that Temporal is unavailable. */
+/** Ignores an outage of Temporal, because the dependency `temporal` reports it. */
 function ignoreTemporalOutage(error: unknown): undefined {
   if (!isTemporalOutage(error)) throw error;
 }

@@ -14,7 +14,7 @@ export function startTracking(context: RoleContext): RunningRole {
     provider: carriersOf(mongo.db, providers),
     everyMs: config.trackEveryMs,
     async delivered({ orderId, shipmentId }) {
-      // The gateway is loaded on use, because a worker sends no other messages.
+      // The gateway is loaded when it is needed, because a worker sends no other messages.
       const { gatewayOf } = await import('./gateway.js');
       const key = `delivered:${shipmentId}`;
       // Each attempt has the same issuer and key, so the order takes the fact once. No client can
@@ -26,8 +26,8 @@ export function startTracking(context: RoleContext): RunningRole {
         correlationId: `${orderId}:${key}`,
       };
       const fact = { type: 'ShipmentDelivered', data: { shipmentId } } as const;
-      // A refused fact, such as one too many for the order, is not lost: the shipment stays on its
-      // way, so a later round asks the carrier and sends the fact again.
+      // A fact that the order refuses is not lost: the shipment stays on its way, so a later round
+      // asks the carrier and sends the fact again.
       const result = await gatewayOf({ client, config, mongo, logger }).fact(orderId, fact, meta);
       if (result.kind === 'unknown-outcome')
         throw new Error(`order ${orderId} could not be told that ${shipmentId} was delivered`);

@@ -23,7 +23,7 @@ export interface Work {
   readonly activities: object;
   /** absent if the worker runs only activities; then it needs no thread for workflows */
   readonly workflowBundle?: WorkflowBundle;
-  /** activities at a time; `SLOTS_BESIDE_PROVIDERS` by default */
+  /** maximum number of activities at a time; `SLOTS_BESIDE_PROVIDERS` by default */
   readonly slots?: number;
 }
 

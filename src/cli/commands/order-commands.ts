@@ -15,8 +15,8 @@ import { sendAndReport } from './send.js';
 
 /*
  * The scripts that send commands to orders, one for each command in the table. They check what was
- * typed against the schemas of the HTTP API, send it, and print the outcome. A script refuses what
- * the API answers with 400, in the same words.
+ * typed against the schemas of the HTTP API, send it, and print the outcome. If the API would
+ * answer the input with 400, the script refuses it with the same message.
  */
 
 /** Adds a script for every command in the table. */
@@ -43,7 +43,8 @@ function addCreate(program: Command, session: Session): void {
     '--file <path>',
     'the whole order as JSON, from a file, or from standard input with -',
   );
-  // `--id` is the only other input that may come with a file: it gives the file's order its id.
+  // `--id` is the only other input that may be combined with a file: it is the id of the order in
+  // the file.
   script.addOption(file.conflicts(inputs.map(({ name }) => String(name)).filter((name) => name !== 'id')));
   addSendOptions(script);
   script.action(async () => {
@@ -99,7 +100,7 @@ interface Input {
   /** the member of the command's data */
   readonly member: string;
   readonly field: Field;
-  /** the name of the option, as commander knows it; the place of the argument */
+  /** the name of the option in commander, or the index of the argument */
   readonly name: string | number;
 }
 
@@ -109,7 +110,7 @@ function addInputs(script: Command, fields: Fields): readonly Input[] {
   );
 }
 
-/** Adds the option or argument of a field. @returns its name or place */
+/** Adds the option or argument of a field. @returns its name or index */
 function addInput(script: Command, field: Field): string | number {
   const { flags, description, required = false, defaultText } = field;
   if (flags.startsWith('<')) {
@@ -124,7 +125,7 @@ function addInput(script: Command, field: Field): string | number {
   return option.attributeName();
 }
 
-/** The data of a command as it was typed for a script that runs. It is checked later. */
+/** The data of a command, as it was typed. It is not checked yet. */
 function dataOf(script: Command, inputs: readonly Input[]): Readonly<Record<string, unknown>> {
   const data: Record<string, unknown> = {};
   for (const { member, field, name } of inputs) {

@@ -25,7 +25,7 @@ export interface SentCommand {
   readonly shipmentId?: string;
   readonly returnId?: string;
   readonly replayed: boolean;
-  /** with `--wait`: whether the order is at rest (`isAtRest`); a public name */
+  /** with `--wait`: whether the order is at rest (`isAtRest`); users rely on this name */
   readonly settled?: boolean;
 }
 
@@ -105,7 +105,7 @@ async function outcomeOf(gateway: CommandGateway, meta: CommandMeta, send: Send)
 
 /**
  * Waits until the order is at rest, or the time is up. If the API does not answer, this only prints
- * a message, because the command was sent already. So does an interruption.
+ * a message, because the command was sent already. If it is interrupted, it prints what was sent.
  */
 async function waitUntilAtRest(
   { terminal }: Session,

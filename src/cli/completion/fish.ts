@@ -12,7 +12,7 @@ export function fishCompletion(scripts: readonly ScriptWords[]): string {
   return ['complete -c orders -e', ...lines].join('\n');
 }
 
-/** The condition that a script is named, and none of its subcommands. */
+/** The condition in fish: the names of the script were typed, and no name of a subcommand. */
 function conditionOf({ names, subcommands }: ScriptWords): string {
   const named = names.map((name) => `__fish_seen_subcommand_from ${name}`);
   const below = `not __fish_seen_subcommand_from ${subcommands.join(' ')}`;

@@ -14,7 +14,7 @@ export interface ScriptWords {
 export interface Word {
   readonly word: string;
   readonly description: string;
-  /** the values of an option that takes one of a few */
+  /** the values of an option, if it allows only a few */
   readonly choices?: readonly string[] | undefined;
 }
 
@@ -38,8 +38,8 @@ export function wordsOf(command: Command, names: readonly string[] = []): readon
 }
 
 /**
- * The patterns of a `case` in bash or zsh that says whether a word continues the names before it,
- * such as `'stock/set'`.
+ * The patterns of a `case` in bash or zsh. They match the names before a word, a slash and the
+ * word, such as `'stock/set'`, if that word is the next name of a script.
  */
 export function namePatterns(scripts: readonly ScriptWords[]): string {
   return scripts
@@ -49,7 +49,7 @@ export function namePatterns(scripts: readonly ScriptWords[]): string {
 }
 
 /**
- * The branches of a `case` in bash or zsh for the options that take one of a few values.
+ * The branches of a `case` in bash or zsh for the options that allow only a few values.
  *
  * @param offer the shell's command that offers the values, which are separated by spaces
  */

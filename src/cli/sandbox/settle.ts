@@ -46,7 +46,7 @@ export function addSettle(program: Command, session: Session): void {
   });
 }
 
-/** The key of the pending authorization, which is the cause of its event. */
+/** The key of the effect that authorizes the pending payment: the cause of `PaymentPending`. */
 function pendingReference(events: readonly OrderEvent[], orderId: string): string {
   const pending = events.findLast((event) => event.type === 'PaymentPending');
   if (pending !== undefined) return pending.causationId;

@@ -11,23 +11,23 @@ import { exitCodes, Failure } from './failure.js';
  * Checks a body.
  *
  * @param schemaOf makes its schema, as in the table of commands
- * @throws Failure with the words in which the HTTP API would refuse it
+ * @throws Failure with the same message as the HTTP API's refusal
  */
 export async function checkBody(schemaOf: (is: BodyParts) => TSchema, body: unknown): Promise<void> {
   const { bodyParts } = await import('../../api/commands/body-parts.js');
   await checkAs(schemaOf(bodyParts), body);
 }
 
-/** Checks ids, by their names. @throws Failure if one has a character that is not allowed */
+/** Checks ids, which are given by name. @throws Failure that names each id that is not allowed */
 export async function checkIds(ids: Readonly<Record<string, unknown>>): Promise<void> {
   const { closed, Id } = await import('../../api/schemas/values.js');
   await checkAs(closed(each(ids, Id)), ids);
 }
 
 /**
- * Checks idempotency keys and actors, which are sent as headers, by their names.
+ * Checks idempotency keys and actors, which are given by name and are sent as headers.
  *
- * @throws Failure if one has a character that is not allowed
+ * @throws Failure that names each one that is not allowed
  */
 export async function checkKeys(keys: Readonly<Record<string, unknown>>): Promise<void> {
   const { closed, Key } = await import('../../api/schemas/values.js');

@@ -7,7 +7,7 @@ import { ConfigError } from '../../server/config/variables.js';
 /** The exit codes of the scripts. `connections/api.ts` has the code of each HTTP status. */
 export const exitCodes = {
   done: 0,
-  /** the order, its version or a rule does not allow it */
+  /** the order, its version or a rule does not allow the command */
   refused: 1,
   /** the arguments, options or input are wrong, or the key does not allow the request */
   usage: 2,

@@ -28,8 +28,8 @@ function interrupt(): void {
 }
 
 /**
- * The terminal is closed. The process ends by SIGHUP, because an exit of Node aborts when it cannot
- * reset its terminal.
+ * The terminal is closed. The process ends by SIGHUP, because Node aborts on exit if it cannot
+ * reset the terminal.
  */
 function hangUp(): void {
   endNow(() => {
@@ -61,12 +61,12 @@ export function endWhenInterrupted(): void {
   }
 }
 
-/** Says that the script is of no use without a reader of its output, because it only shows. */
+/** From now on, a lost reader of the output ends this process. For scripts that only show data. */
 export function endWithReader(): void {
   endsWithReader = true;
 }
 
-/** Runs `work`. If this process has to end before it is done, `lastStep` runs first. */
+/** Runs `work`. If this process has to end before the work is done, `lastStep` runs first. */
 export async function unlessEnded<T>(
   work: () => Promise<T>,
   lastStep: () => void | Promise<void>,
@@ -82,8 +82,8 @@ export async function unlessEnded<T>(
 }
 
 /**
- * Runs `work`, then `cleanUp`. If this process has to end, also because its terminal was closed
- * (SIGHUP), `cleanUp` runs immediately, and `work` is abandoned.
+ * Runs `work`, then `cleanUp`. If this process has to end, or its terminal is closed (SIGHUP),
+ * `cleanUp` runs immediately, and `work` is abandoned.
  */
 export async function cleanedUp<T>(work: () => Promise<T>, cleanUp: () => Promise<void>): Promise<T> {
   let cleaning: Promise<void> | undefined;

@@ -6,7 +6,7 @@ import { messageOf } from '../../outages/message-of.js';
 /*
  * Parsers of what is typed. A parser throws an `InvalidArgumentError` with one sentence. It does
  * not decide whether a value is allowed: the schemas and the order do. A parser with a second
- * parameter is for an option that may be repeated, and adds to the values before.
+ * parameter is for an option that may be repeated: it adds to the values of earlier occurrences.
  */
 
 /** A whole number from `least` to `most`. */

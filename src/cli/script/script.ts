@@ -40,8 +40,8 @@ export interface CommonOptions {
 }
 
 /**
- * Reads the configuration as a worker would, so that the API's secrets need not be set. Only
- * `settle` signs something; it uses the sandbox's secret unless another one is set.
+ * Reads the configuration as a worker would, because a worker does not require the API's secrets.
+ * Only `settle` signs something; it uses the sandbox's secret unless another one is set.
  */
 export function configOf({ env }: Session): Config {
   return readConfig({ ...env, ROLES: 'worker' });

@@ -16,7 +16,7 @@ type Headers = Readonly<Record<string, string>>;
 /**
  * Sends a request with the headers for its idempotency key and its actor.
  *
- * @throws Failure if one of them is not allowed, or as `underKey`
+ * @throws Failure if one of them is not allowed, or as `underKey` does
  */
 export async function sendRequest<T>(
   session: Session,
@@ -67,9 +67,9 @@ export async function actorHeader(
 }
 
 /**
- * Called if there is a key, which identifies the actor.
+ * Checks that no actor is given. Called if there is a key, because a key identifies the actor.
  *
- * @throws Failure if an actor is given as well
+ * @throws Failure if an actor is given
  */
 export function refuseActor({ actor }: { readonly actor?: string }): void {
   if (actor !== undefined)

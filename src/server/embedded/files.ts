@@ -101,7 +101,7 @@ function syncFolder(path: string): void {
   try {
     fsyncSync(folder);
   } catch (error) {
-    // This file system cannot do it for folders.
+    // This file system does not support `fsync` of folders.
     if (codeOf(error) !== 'EINVAL') throw error;
   } finally {
     closeSync(folder);

@@ -79,7 +79,7 @@ function birthOnLinux(pid: number): string | undefined {
   return `${(boot ??= bootId())}/${startTime}`;
 }
 
-/** The id of the machine's boot. It stays the same for as long as this process lives. */
+/** The id of the machine's boot, read once: it cannot change while this process lives. */
 let boot: string | undefined;
 
 function bootId(): string {

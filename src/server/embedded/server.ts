@@ -26,7 +26,7 @@ export interface PortSetting {
 
 /** What differs between Temporal and MongoDB. */
 export interface ServerKind {
-  /** names its files in the data folder */
+  /** the name of its folders and its log file in the data folder */
   readonly name: string;
   readonly title: string;
   /** path of the program */
@@ -242,7 +242,7 @@ export class EmbeddedServer {
     });
     closeSync(log);
     child.unref();
-    // After an error there is no process id, which is reported below.
+    // The error is reported below: the process id is then missing.
     child.once('error', () => undefined);
     if (child.pid === undefined)
       throw new Error(

@@ -20,7 +20,7 @@ export interface ServersOptions {
   readonly report?: (line: string) => void;
 }
 
-/** The embedded servers, as a process uses them. */
+/** The embedded servers that this process uses. */
 export interface Servers {
   readonly temporal?: { readonly address: string; readonly uiUrl: string; readonly pid: () => number };
   readonly mongodb?: { readonly uri: string; readonly pid: () => number };

@@ -73,11 +73,11 @@ export function temporalServer(options: TemporalOptions): ServerKind {
 }
 
 /**
- * Earlier versions passed the whole path to the server, which stored the log elsewhere if the path
- * contained #, % or ?.
+ * Earlier versions passed the whole path to the server, which stored the event log elsewhere if the
+ * path contained #, % or ?.
  *
- * @throws Error with a one-line message if there is such a log and none in the folder: an operator
- *   has to decide
+ * @throws Error with a one-line message if there may be such a log and none in the folder: an
+ *   operator has to decide whether to move it
  */
 function assertLogIsInside(folder: string): void {
   const inside = join(folder, DATABASE);

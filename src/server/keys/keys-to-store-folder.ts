@@ -20,7 +20,7 @@ export function keysToStoreIn(folder: string): KeysToStore {
       for (;;) {
         if (createFile(path, JSON.stringify(made))) return made;
         const found = readJson(isKeyToStore, path, () => failAtDamage(path));
-        // If there is none, another process has just stored the key that was in the file.
+        // If the file is gone, another process has just stored the key that was in it.
         if (found !== undefined) return found;
       }
     },

@@ -7,8 +7,8 @@ import type { Logger } from './logger.js';
 
 /**
  * Logs when an activity starts to fail, when it fails with a different error, and when it succeeds
- * after all. It logs one line per change, not per attempt. A line has the order, the correlation id
- * and the error's code.
+ * after all. It logs one line per change, not per attempt. A line has the order and the correlation
+ * id, or else the workflow; a failure also has the error's code.
  */
 export function logFailures(logger: Logger): ActivityInterceptorsFactory {
   const failing = new FailingActivities();
@@ -44,8 +44,8 @@ export function logFailures(logger: Logger): ActivityInterceptorsFactory {
 const MAX_REMEMBERED = 10_000;
 
 /**
- * The errors of failing activities that this process has seen. It forgets the oldest when there are
- * too many.
+ * The errors of failing activities that this process has seen. The oldest are forgotten when there
+ * are too many.
  */
 class FailingActivities {
   private readonly errors = new Map<string, Set<string>>();

@@ -98,7 +98,7 @@ async function wholeStory(
   }
 }
 
-/** Links to the orders in the page. */
+/** Lines with a link to the page of each order. */
 function links(api: string, orders: readonly End[]): readonly string[] {
   return ['See them:', ...orders.map(({ orderId, title }) => `  ${api}/orders/${orderId}  ${title}`)];
 }

@@ -31,7 +31,7 @@ export async function readScorecard(session: Session, stack: Stack, orders: read
   });
 }
 
-/** What each system has of the demo's orders. */
+/** The records of the demo's orders in each system. */
 export interface Ledgers {
   /** histories in Temporal, of each order that was accepted */
   readonly histories: ReadonlyMap<string, readonly OrderEvent[]>;

@@ -26,7 +26,7 @@ export interface Stack {
 export interface Worker {
   /** process id of the current or last worker */
   pid(): number;
-  /** Kills the worker (SIGKILL), as a power cut would, and resolves when it is gone. */
+  /** Kills the worker (SIGKILL), as suddenly as a power cut, and resolves when it is gone. */
   kill(): Promise<void>;
   /** Starts another worker, and resolves when it is ready. */
   start(): Promise<void>;
@@ -106,7 +106,7 @@ export async function newStack(): Promise<StackFolder> {
 interface Starting {
   readonly roles: string;
   readonly folder: string;
-  /** contains the process until the process ends */
+  /** the process is in this set until it ends */
   readonly running: Set<ChildProcess>;
   /** called with each stage that the process prints */
   readonly note: (text: string) => void;

@@ -51,7 +51,7 @@ export function atRestAs(status: OrderStatus): Condition {
   return { what: status, holds: (order) => order.status === status && isAtRest(order) };
 }
 
-/** An authorization is in flight, which takes two seconds with `tok_slow`. */
+/** An authorization, which takes two seconds with `tok_slow`, is in flight. */
 export const authorizing: Condition = {
   what: 'its authorization',
   holds: (order) => order.owed.some(({ type }) => type === 'authorize'),

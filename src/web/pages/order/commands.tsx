@@ -24,7 +24,6 @@ export function Commands({ order, past, previewed, onDone }: CommandsProps) {
   const chosen = useSignal<string | undefined>(undefined);
   const opener = useRef<string | undefined>(undefined);
   const panel = useRef<HTMLElement>(null);
-  // Leaves out the commands that the reader's scopes do not allow.
   const choices = choicesOf(past ?? order).filter(({ type }) => may(commands[type].scope));
   const choice = choicesOf(order).find(({ key }) => key === chosen.value);
   const close = (): void => {

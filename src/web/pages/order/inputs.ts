@@ -126,7 +126,7 @@ interface EnteredLine {
   readonly most?: number;
 }
 
-/** One input for each line: its units. Lines of which no unit is left have none. */
+/** One input for the units of each line. A line without units left has no input. */
 function unitsPart(field: Input, all: readonly EnteredLine[]): FormPart {
   const lines = all.filter(({ most }) => most !== 0);
   const inputs = lines.map(({ sku, name, quantity, most }): Input => ({

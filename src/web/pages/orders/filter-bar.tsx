@@ -5,8 +5,8 @@ import { words } from '../../format.js';
 import { choiceFilters, type Filters, flagFilters, typedFilters } from './filters.js';
 
 /**
- * The filters: links for fixed values, and a form for typed ones. Each list has an address of its
- * own.
+ * The filters: links for fixed values, and a form for typed ones. The page's address has the
+ * filters.
  */
 export function FilterBar({
   filters,

@@ -7,7 +7,7 @@ import { asQuery, type Filters } from './filters.js';
 const PAGE_SIZE = 100;
 /** Changed rows are collected for this time, and read together. */
 const GATHER_MS = 400;
-/** Maximum number of changed rows that are read together. The others are read afterwards. */
+/** Maximum number of changed rows that are read together. Further rows are read afterwards. */
 const MAX_REFRESHED = 20;
 
 /** The rows of the list that were read so far. */

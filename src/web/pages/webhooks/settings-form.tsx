@@ -26,8 +26,8 @@ export function SettingsForm({ title, endpoint, onSend, onClose }: FormProps) {
   const form = useRef<HTMLFormElement>(null);
   /** the same key for each attempt with the same input, so that the change is made once */
   const key = useRef(newKey());
-  // The endpoint as the form first showed it, so that inputs keep what was typed when the endpoint
-  // changes.
+  // The form keeps the endpoint as it was at first, so a change of the endpoint does not overwrite
+  // what was typed.
   const first = useMemo(() => endpoint, []);
   useEffect(() => form.current?.querySelector('input')?.focus(), []);
   const onSubmit = (event: SubmitEvent): void => {
