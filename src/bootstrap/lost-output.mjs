@@ -4,8 +4,8 @@ let isTerminalGone = false;
 
 /**
  * Keeps this process running when nobody can read its output any more: the terminal (EIO) or the
- * reader of the pipe (EPIPE) is gone. Without this, the first line that it writes while it stops
- * would end it, and its servers would stay.
+ * reader of the pipe (EPIPE) is gone. Without this, the process would end at the first line that
+ * it writes while it stops, and leave its servers running.
  */
 export function ignoreLostOutput() {
   for (const stream of [process.stdout, process.stderr]) {

@@ -7,8 +7,8 @@ import type { Mongo } from '../../src/server/connections.js';
 import type { Logger } from '../../src/server/logging/logger.js';
 
 /**
- * The connections and settings that every role gets. Both servers may be unavailable at any time,
- * also at the start.
+ * The connections and settings that every role gets. Temporal and MongoDB may be unavailable at
+ * any time, also at the start.
  */
 export interface RoleContext {
   readonly config: Config;

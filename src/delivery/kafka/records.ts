@@ -55,7 +55,7 @@ export function textRecordOf(
   return { topic, key: event.orderId, value: JSON.stringify(data), headers };
 }
 
-/** One buffer for all records, because encoding is synchronous. */
+/** Shared by all records. Encoding is synchronous, so only one record uses it at a time. */
 const bytes = new WireBytes(65_536);
 
 export function encoded({ topic, key, value, headers = [] }: TextRecord): EncodedRecord {

@@ -133,9 +133,9 @@ async function enabled(db: Db): Promise<readonly Endpoint[]> {
 }
 
 /**
- * The endpoints that need a pass. A pass updates the subscription of an endpoint that is new or
- * changed, or whose checkpoint is of another generation. Any other endpoint needs one if it is not
- * paused, and if a waiting event is due or its checkpoint is before the head of the feed.
+ * The endpoints that need a pass. An endpoint that is new or changed, or whose checkpoint is of
+ * another generation, needs one, which updates its subscription. Any other needs one if it is not
+ * paused, and a waiting event is due or its checkpoint is before the head of the feed.
  */
 async function withWork(
   db: Db,

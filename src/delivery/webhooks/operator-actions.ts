@@ -12,7 +12,7 @@ import { subscriptionOf } from './subscription.js';
 
 export const testEventType = 'webhook.test.v1';
 
-/** Sends a test message, once. */
+/** Sends a test message without retries, and stores the result as a delivery. */
 export async function sendTest(db: Db, sender: Sender, receiver: Receiver): Promise<DeliveryRow> {
   const id = `test:${randomUUID()}`;
   const sent = await postSigned(sender, receiver, {

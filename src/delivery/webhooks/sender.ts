@@ -5,7 +5,7 @@ import { lookupPublic, refusePrivate } from './public-addresses.js';
 
 export interface SendResult {
   readonly ms: number;
-  /** absent without an answer */
+  /** absent if there was no answer */
   readonly status?: number;
   /** the beginning of the answer */
   readonly answer?: string;

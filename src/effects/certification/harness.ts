@@ -137,7 +137,7 @@ export class Harness {
    * Calls the provider as a worker does: looks the key up, calls if the answer is `none`, and
    * repeats both until there is an outcome.
    *
-   * @throws CaseFailed if there is no outcome in `OUTCOME_WITHIN_MS`, or like `ask`
+   * @throws CaseFailed if there is no outcome in `OUTCOME_WITHIN_MS`, and for the reasons of `ask`
    */
   async untilOutcome(request: Request, from = this.first): Promise<Outcome> {
     const giveUpAt = Date.now() + OUTCOME_WITHIN_MS;

@@ -6,7 +6,7 @@ import { committed } from '../../mongodb/durability.js';
  * the state of the stock, because only the stock waits if the database does not match the mark.
  */
 export interface DatabaseIdentity {
-  /** id of this database, as the mark has it */
+  /** id of this database, to compare with the id in Temporal's mark */
   readonly database: string;
   /** how many times it was compared with the mark: a backup has a lower number */
   readonly comparisons: number;

@@ -18,11 +18,13 @@ export interface LedgerEntry {
   readonly calls: number;
   /** the answer to every call with the key; absent until one is stored */
   readonly outcome?: OutcomeOf<PaymentType>;
+  /** only of an authorization that was not declined immediately */
   readonly authorization?: Authorization;
+  /** only of a capture that was not declined */
   readonly capture?: Capture;
 }
 
-/** The current state of an authorization; absent if it was declined immediately. */
+/** The current state of an authorization. */
 export interface Authorization {
   readonly id: string;
   readonly method: string;
@@ -35,7 +37,7 @@ export interface Authorization {
   readonly captures?: readonly string[];
 }
 
-/** The current state of a capture; absent if it was declined. */
+/** The current state of a capture. */
 export interface Capture {
   readonly id: string;
   readonly method: string;

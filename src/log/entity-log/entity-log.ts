@@ -17,7 +17,7 @@ export interface AnyLog {
   /** the name under which its journal is rebuilt from the histories; persisted */
   readonly journalRebuild: string;
   readonly view: Pick<StateView<never>, 'collection' | 'version' | 'indexes'>;
-  /** the collection of the reports of its reconciliations; persisted */
+  /** name of the collection with its reconciliation reports; the name is persisted */
   readonly reconciliations: string;
   /** command lines in remedies for operators */
   readonly cliLines: CliLines;

@@ -39,7 +39,7 @@ const BATCH_SIZE = 500;
  * If Temporal no longer has an entity's first runs, only its later events are restored. Its view is
  * restored from the state that its oldest run took over. Such entities are counted and named as
  * exceptions, and so are those whose journal differs from the history, or whose history cannot be
- * read as a log. `rebuilds.ts` compares this with the rebuilds of the two kinds of views.
+ * read as a log. The comment in `rebuilds.ts` says how this differs from a rebuild of a view.
  *
  * @returns false if `signal` ended it before it was done
  * @throws Fenced if another worker has taken the rebuild over; and any error of the servers.

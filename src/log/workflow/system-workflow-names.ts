@@ -10,7 +10,8 @@ export function feedTaskQueue(taskQueue: string): string {
 /**
  * Names of the workflow types. Workers of an earlier version know the types `rebuild` and
  * `reconcile`, and would send their activities to another task queue (decision 18). They do not
- * know these names, so they leave the workflows to workers of this version.
+ * know these names, so their workflow tasks fail, and Temporal retries them until a worker of this
+ * version takes them.
  */
 export const rebuildWorkflow = 'rebuildData';
 export const reconcileWorkflow = 'reconcileAll';

@@ -25,7 +25,7 @@ type BeginRecord = (record: CommittedRecord, progress: PartitionProgress) => voi
 const FETCH_WAIT_MS = 500;
 /** Maximum number of records of a partition that are read and not done. */
 const MAX_OPEN = 1_000;
-/** Maximum number of bytes of such records, over all partitions. */
+/** Maximum size, in bytes, of the records that are read and not done, over all partitions. */
 const MAX_OPEN_BYTES = 32 * 1_048_576;
 const STORE_EVERY_MS = 5_000;
 /** Delay before partitions that could not be read are read again. */

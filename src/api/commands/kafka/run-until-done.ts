@@ -92,7 +92,7 @@ export function createRunUntilDone(
       markWaiting(record, progress, `the refusal cannot be written: ${kafkaProblem(error)}`);
       return false;
     }
-    // If this fails and the record is read again, its refusal is written to the topic again.
+    // If this fails and the record is read again, the topic of refusals gets the refusal twice.
     await markWritten(db, id, record.offset).catch(() => undefined);
     refused.delete(record.offset);
     return true;

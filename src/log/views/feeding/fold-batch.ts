@@ -15,7 +15,7 @@ export interface FoldedBatch<S extends State> {
   readonly parked: readonly ParkedEvent[];
   /** how many events were left out, because earlier events of their entity are lost */
   readonly leftOut: number;
-  /** the entities after the batch, to continue from */
+  /** the entities as they are after the batch; the next batch continues from them */
   readonly states: readonly Folded<S>[];
 }
 
