@@ -20,8 +20,8 @@ const MAX_WRITE_ATTEMPTS = 20;
  * identity is stored with the state of the stock. Runs at set-up, in each reconciliation, before a
  * journal is restored, and before the sequencer leads. A MongoDB that is empty, or older than the
  * mark, is marked as outdated: reservations and counts wait until it is restored. The next
- * generation of each feed begins as well. It also begins if Temporal was lost, and the mark with it,
- * because MongoDB may then be a backup, too.
+ * generation of each feed begins as well. It also begins if Temporal was lost, and the mark with
+ * it, because MongoDB may then be a backup, too.
  */
 export async function detectDatabaseLoss(databases: Databases): Promise<void> {
   const { db } = databases;

@@ -84,8 +84,8 @@ function foldDocument<S extends State, D extends Draft>(
       return view.fold(before?.document, log.entity.upcast(event), state);
     } catch (error) {
       if (inBatch.has(event)) throw error;
-      // The event is not in the batch. It was skipped after it failed, or it is parked when the feed
-      // reaches it. Either way it changes nothing here.
+      // The event is not in the batch. It was skipped after it failed, or it is parked when the
+      // feed reaches it. Either way it changes nothing here.
       return before?.document;
     }
   });
