@@ -24,7 +24,8 @@ import {
 } from '../../src/log/workflow/messages.js';
 import { orderLog } from '../../src/order-log.js';
 import type { RunningWorker } from '../../workers/roles/worker.js';
-import { runWithoutTemporal } from '../cli/without-temporal.js';
+import { openTemporalGateway } from '../../src/cli/connections/temporal-gateway.js';
+import { runScript } from '../cli/without-temporal.js';
 import { startTestApi, type TestApi } from '../support/api.js';
 import { startSequencing } from '../support/sequencing.js';
 import { until } from '../support/until.js';
@@ -64,12 +65,15 @@ async function listed(count: number): Promise<void> {
 /** Runs a client script for endpoints. */
 async function script(line: string) {
   const { temporal, mongodb } = api.config;
-  return await runWithoutTemporal(`${line} --entity endpoint`, {
+  const env = {
     TEMPORAL_ADDRESS: temporal.address,
     TEMPORAL_TASK_QUEUE: temporal.taskQueue,
     MONGODB_URI: mongodb.uri,
     MONGODB_DB: mongodb.db,
-  });
+    // No API serves this system, so the scripts compare nothing with it.
+    HTTP_PORT: '1',
+  };
+  return await runScript(`${line} --entity endpoint`, { env, openTemporalGateway });
 }
 
 const views = () => stateViews(endpointLog, api.mongo.db);

@@ -70,6 +70,8 @@ function deliveriesRoute(app: Http, db: Db): void {
       config: { ...config, work: 'list' },
       schema: {
         summary: 'The attempts to deliver, of the last 30 days, the newest first',
+        description:
+          'To read on, send the `at` of the last one as `before`. A page may have a few more than `limit`: it has all of its last millisecond.',
         tags: endpointTags,
         params: EndpointPath,
         querystring: closed({
@@ -79,12 +81,15 @@ function deliveriesRoute(app: Http, db: Db): void {
           before: optional(Time),
           limit: limitParameter(MAX_SHORT_PAGE, 50),
         }),
-        response: { 200: closed({ data: Type.Array(DeliveryAnswer) }), ...problemResponses(400, 503) },
+        response: { 200: closed({ data: Type.Array(DeliveryAnswer) }), ...problemResponses(400, 404, 503) },
       },
     },
     async (request, reply) => {
+      const { endpointId } = request.params;
       const { event: eventId, before, limit = 50 } = request.query;
-      const found = await listDeliveries(db, request.params.endpointId, {
+      const isKnown = await endpointViews(db).findOne({ _id: endpointId }, committedInTime);
+      if (isKnown === null) throw noEndpoint(endpointId);
+      const found = await listDeliveries(db, endpointId, {
         limit,
         eventId,
         before: before === undefined ? undefined : new Date(before),

@@ -45,7 +45,11 @@ export function addSendOptions(command: Command): Command {
     .addOption(
       new Option('--async', 'do not wait for the answer, only until it is durable').conflicts('wait'),
     )
-    .option('--wait <seconds>', 'wait until the order has nothing left to do by itself, 0 to 30', waitSeconds)
+    .option(
+      '--wait <seconds>',
+      'wait until the order has nothing left to do by itself, 0 to 30; a key needs events:read',
+      waitSeconds,
+    )
     .addOption(
       new Option('--preview', 'show what it would do, and change nothing').conflicts(['async', 'wait']),
     );

@@ -8,6 +8,7 @@ export interface DeliveryQuery {
   readonly eventId?: string | undefined;
   /** only attempts before this time */
   readonly before?: Date | undefined;
+  /** the list may have a few more: it has all attempts of its last millisecond */
   readonly limit: number;
 }
 
@@ -17,18 +18,19 @@ export async function listDeliveries(
   endpointId: string,
   { eventId, before, limit }: DeliveryQuery,
 ): Promise<readonly DeliveryRow[]> {
-  return await deliveryRows(db)
-    .find(
-      {
-        endpointId,
-        ...(eventId !== undefined && { eventId }),
-        ...(before !== undefined && { at: { $lt: before } }),
-      },
-      committedInTime,
-    )
+  const ofEndpoint = { endpointId, ...(eventId !== undefined && { eventId }) };
+  const found = await deliveryRows(db)
+    .find({ ...ofEndpoint, ...(before !== undefined && { at: { $lt: before } }) }, committedInTime)
     .sort({ at: -1 })
     .limit(limit)
     .toArray();
+  const last = found.at(-1);
+  if (last === undefined || found.length < limit) return found;
+  // All attempts of the last millisecond are in one page, so that the next one loses none.
+  const ofLast = await deliveryRows(db)
+    .find({ ...ofEndpoint, at: last.at }, committedInTime)
+    .toArray();
+  return [...found.filter(({ at }) => at.getTime() !== last.at.getTime()), ...ofLast];
 }
 
 /** An attempt as the API shows it. */

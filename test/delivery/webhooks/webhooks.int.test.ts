@@ -290,6 +290,34 @@ test('a receiver that fails, hangs, redirects and lies gets every event, and ord
   expect(await deliveryRows(db).indexes()).toContainEqual(expect.objectContaining(kept));
 });
 
+test('the attempts of one millisecond are on one page, and an unknown endpoint has none', async () => {
+  const { id } = await endpoint({ after: await feedHead(orderLog, db) });
+  const attempt = (number: number, at: string) => ({
+    _id: `${id}-${number}`,
+    endpointId: id,
+    eventId: `o-1:${number}`,
+    type: 'order.created.v3',
+    at: new Date(at),
+    ms: 1,
+    isDelivered: true,
+  });
+  const [early, late] = ['2999-01-01T00:00:00.001Z', '2999-01-01T00:00:00.002Z'];
+  await deliveryRows(db).insertMany([1, 2, 3].map((number) => attempt(number, early)));
+  await deliveryRows(db).insertMany([4, 5].map((number) => attempt(number, late)));
+  const page = async (query: string) => {
+    const { body } = await api.get(`${root}/${id}/deliveries?${query}`);
+    return body.data.map(({ eventId }: { eventId: string }) => eventId).toSorted();
+  };
+  await until(async () => expect(await api.get(`${root}/${id}`)).toMatchObject({ status: 200 }));
+  expect(await page('limit=1')).toEqual(['o-1:4', 'o-1:5']);
+  expect(await page(`limit=1&before=${late}`)).toEqual(['o-1:1', 'o-1:2', 'o-1:3']);
+  expect(await page(`limit=1&before=${early}`)).toEqual([]);
+  expect(await api.get(`${root}/nobody/deliveries`)).toMatchObject({
+    status: 404,
+    body: { code: 'endpoint_not_found' },
+  });
+});
+
 test('an answer is kept as text whatever it is, and an event of half a megabyte arrives whole', async () => {
   const after = await feedHead(orderLog, db);
   const orderId = randomUUID();
