@@ -81,14 +81,12 @@ function deliveriesRoute(app: Http, db: Db): void {
           before: optional(Time),
           limit: limitParameter(MAX_SHORT_PAGE, 50),
         }),
-        response: { 200: closed({ data: Type.Array(DeliveryAnswer) }), ...problemResponses(400, 404, 503) },
+        response: { 200: closed({ data: Type.Array(DeliveryAnswer) }), ...problemResponses(400, 503) },
       },
     },
     async (request, reply) => {
       const { endpointId } = request.params;
       const { event: eventId, before, limit = 50 } = request.query;
-      const isKnown = await endpointViews(db).findOne({ _id: endpointId }, committedInTime);
-      if (isKnown === null) throw noEndpoint(endpointId);
       const found = await listDeliveries(db, endpointId, {
         limit,
         eventId,
