@@ -118,10 +118,10 @@ itself (TEMPORAL_ADDRESS, 127.0.0.1:7233 by default), which is full power. \`npm
 
 Exit codes:
   0  done
-  1  refused: the order's state, its version or a rule does not allow it (HTTP 409, 412, 422)
+  1  refused: the order's state, its version or a rule (HTTP 409, 412, 422); or a check found something
   2  bad usage or input, or not allowed by the key (any other HTTP 4xx)
   3  not found (HTTP 404)
-  4  no answer: a command may still take effect, try again with the same --key (HTTP 429, 502–504)
+  4  no complete answer; a command may still take effect: repeat it with the same --key (HTTP 429, 502–504)
   5  unexpected (any other HTTP 5xx)
   130  interrupted
 

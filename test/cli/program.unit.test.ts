@@ -506,4 +506,13 @@ describe('completion', () => {
     const missing = [...words].filter((word) => !out.includes(word.replace(/^--/, '')));
     expect(missing).toEqual([]);
   });
+
+  test.each(['create', 'keys create', 'keys'])('in fish offers the options of %s itself', async (names) => {
+    const { out } = await orders('completion fish');
+    const offers = out.matchAll(/^complete -c orders -n '(.*?)' -l (\S+)/gm);
+    const options = [...offers].flatMap(([, when, option]) =>
+      when === `__orders_typed ${names}` ? [`--${option}`] : [],
+    );
+    expect(options).toEqual(await helped(names, /^ {2}(?:-\w, )?(--[\w-]+)/gm));
+  });
 });
