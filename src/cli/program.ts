@@ -69,7 +69,11 @@ export function createProgram(session: Session): Command {
     .usage('<command> [options]')
     .option('--json', 'print exactly one JSON value; for watch, one on each line')
     .option('--url <url>', 'address of the API (default: ORDERS_URL, or HTTP_HOST and HTTP_PORT)')
-    .option('--key-file <path>', 'file with an API key or token (default: ORDERS_KEY)', readKeyFile)
+    .option(
+      '--key-file <path>',
+      'file with an API key or token; without it, the key in ORDERS_KEY',
+      readKeyFile,
+    )
     .option('--direct', 'send commands to Temporal itself, without a key')
     .configureHelp({ showGlobalOptions: true, optionDescription })
     .configureOutput({

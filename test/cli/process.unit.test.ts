@@ -72,10 +72,10 @@ describe('when the reader of the output is gone', () => {
     ['EIO', 'SIGHUP'],
   ])('what is to be cleaned up is cleaned up: %s', async (error, code) => {
     const program = `
-      import { cleanedUp, endWhenInterrupted, endWithReader } from './dist/src/cli/script/interrupt.js';
+      import { withCleanUp, endWhenInterrupted, endWithReader } from './dist/src/cli/script/interrupt.js';
       endWhenInterrupted();
       endWithReader();
-      await cleanedUp(
+      await withCleanUp(
         async () => {
           process.stdout.emit('error', Object.assign(new Error('gone'), { code: '${error}' }));
           throw new Error('its servers were stopped');

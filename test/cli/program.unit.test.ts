@@ -353,6 +353,7 @@ describe('a usage error ends with 2, names the error and sends nothing', () => {
     ['demand A-1 --limit 5', 'for the list of all products'],
     ['demand A-1 --cursor c', 'for the list of all products'],
     ['rebuild customers --rollback --no-wait', 'cannot be used with'],
+    ['rebuild --rollback', 'say which view to roll back'],
     ['verify --order o-1 --sample 3', 'cannot be used with'],
     ['resume --all --dry-run o-1', 'say which order, or --all'],
     ['parked list customers --limit 1001', 'Expected a whole number from 1 to 1000.'],

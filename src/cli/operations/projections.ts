@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import type { Progress, Projections, ViewStatus } from '../../api/schemas/projections.js';
-import { operationsApiOf } from '../connections/api.js';
+import { operationsApiOf } from '../connections/api-address.js';
 import { countedIn } from '../printing/counted-entities.js';
 import { type Cell, type Column, table } from '../printing/table.js';
 import { counted, type Paint, visible } from '../printing/terminal.js';

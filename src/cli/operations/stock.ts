@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { MAX_PAGE } from '../../api/schemas/page-limits.js';
-import { type Api, apiOf, apiPath, type Page } from '../connections/api.js';
+import { type Api, apiPath, type Page } from '../connections/api.js';
+import { apiOf } from '../connections/api-address.js';
 import { table } from '../printing/table.js';
 import { addRequestOptions, type RequestOptions } from '../script/options.js';
 import { wholeNumber } from '../script/parsers.js';

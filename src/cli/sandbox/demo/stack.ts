@@ -53,10 +53,10 @@ const READY_WITHIN_MS = 600_000;
 const STOP_WITHIN_MS = 20_000;
 
 /**
- * A stack that has a folder, but may not be started yet. It can be ended at any time, even during
+ * A system that has a folder, but may not be started yet. It can be ended at any time, even during
  * its start.
  */
-export interface StackFolder {
+export interface TemporarySystem {
   readonly folder: string;
   /** @param note called with what is being done */
   readonly start: (note: (text: string) => void) => Promise<Stack>;
@@ -65,7 +65,7 @@ export interface StackFolder {
 }
 
 /** Makes the folder of a stack, in the folder for temporary files. */
-export async function newStack(): Promise<StackFolder> {
+export async function newStack(): Promise<TemporarySystem> {
   const folder = await mkdtemp(join(tmpdir(), 'orders-demo-'));
   const running = new Set<ChildProcess>();
   let mongodb: ReturnType<typeof pausable> | undefined;
