@@ -48,6 +48,8 @@ const MAIN = fileURLToPath(new URL('../../../../workers/main.js', import.meta.ur
  * system.
  */
 const INHERITED = /^(PATH|HOME|TMPDIR|LANG|PIP_\w+|SSL_CERT_\w+|\w*proxy)$/i;
+/** The text that a process prints when it is ready (`workers/welcome.ts`), complete. */
+export const READY = /Ready in [^]*\n\n$/;
 /** How long a process may take to be ready, a download of the servers included. */
 const READY_WITHIN_MS = 600_000;
 const STOP_WITHIN_MS = 20_000;
@@ -144,7 +146,7 @@ async function startProcess({ roles, folder, running, note }: Starting) {
         stream.setEncoding('utf8').on('data', (text: string) => {
           printed += text;
           for (const [, stage = ''] of text.matchAll(/^… (.+)$/gm)) note(stage);
-          isReady ||= /Ready in [^]*\n\n$/.test(printed);
+          isReady ||= READY.test(printed);
           if (isReady) resolve();
         });
     }),
