@@ -370,6 +370,7 @@ describe('a usage error ends with 2, names the error and sends nothing', () => {
     ['forget c-1 --reason x --actor Ж', '/actor must be'],
     [['webhooks', 'delete', 'e-1', '--key', 'a\nb'], '/key must be'],
     ['parked skip customers o-1 --reason x --actor Ж', '/actor must be'],
+    ['demo --keep --url http://127.0.0.1:1', '--keep cannot be used with --url'],
     ['load --rate 1001', 'Expected a whole number from 1 to 1000.'],
     ['load --count 100001', 'Expected a whole number from 1 to 100000.'],
   ])('%s', async (line, message) => {

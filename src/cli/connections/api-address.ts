@@ -15,6 +15,10 @@ export function apiOf(session: Session, options: CommonOptions): Api {
   return connectApi(addressOf(host, port), apiKeyOf(session, options));
 }
 
+/** What the help of a script that uses `operationsApiOf` says about it. */
+export const OPERATIONS_API_HELP =
+  'If OPS_PORT is set and no address is given, it asks the API at that port.';
+
 /**
  * The operations API at `OPS_PORT` of `HTTP_HOST`. If an address is given, or `OPS_PORT` is not
  * set, it is the same as `apiOf`.

@@ -4,7 +4,7 @@ import type { Projections, StoreStatus, ViewStatus } from '../../api/schemas/pro
 import type { Readiness } from '../../api/schemas/readiness.js';
 import { logOfStore, logs } from '../../entity-logs.js';
 import { type Api, apiPath } from '../connections/api.js';
-import { operationsApiOf } from '../connections/api-address.js';
+import { OPERATIONS_API_HELP, operationsApiOf } from '../connections/api-address.js';
 import { pollUntil } from '../connections/poll-until.js';
 import { countedIn } from '../printing/counted-entities.js';
 import { progressBar } from '../printing/progress-bar.js';
@@ -32,7 +32,8 @@ export function addRebuild(program: Command, session: Session): void {
       'The new build replaces the current one when it has caught up. A view across orders keeps its previous build, and ' +
       '--rollback returns to it immediately. `orders` and `endpoints` keep none: rebuild them with the older ' +
       'code. With --from history, the journals of orders and of webhook endpoints are restored, and --json prints a list ' +
-      'of both. A rebuild continues if the script is interrupted. The exit code is 1 if a part could not be rebuilt.',
+      'of both. A rebuild continues if the script is interrupted. The exit code is 1 if a part could not be rebuilt. ' +
+      OPERATIONS_API_HELP,
     examples: [
       'rebuild customers',
       'rebuild orders',

@@ -6,7 +6,7 @@ import type { ResumeDeps, ResumeOptions } from '../../log/resume/resume.js';
 import { commandIdOf } from '../../log/workflow/command-id.js';
 import { logNamed, logs, ofAnyEntity } from '../../entity-logs.js';
 import { apiPath } from '../connections/api.js';
-import { operationsApiOf } from '../connections/api-address.js';
+import { OPERATIONS_API_HELP, operationsApiOf } from '../connections/api-address.js';
 import { withDatabases } from '../connections/databases.js';
 import { refuseOtherSystem } from '../connections/gateway.js';
 import { plural } from '../printing/counted-entities.js';
@@ -37,7 +37,8 @@ export function addResume(program: Command, session: Session): void {
       'For an order whose workflow ended too early, or whose history was lost or restored to an older state. Name one ' +
       'order, or give --all, which covers webhook endpoints too. It leaves other orders alone, so it is safe to run at any ' +
       'time. A history that is longer than the journal is recorded first. With --json, --all prints what became of the ' +
-      'orders, and in `others` of the endpoints. The exit code is 1 if something is left that needs an operator.',
+      'orders, and in `others` of the endpoints. The exit code is 1 if something is left that needs an operator. ' +
+      `With a key, it asks the API to resume the order. ${OPERATIONS_API_HELP}`,
     examples: [
       'resume 018f…',
       'resume 018f… --entity endpoint',

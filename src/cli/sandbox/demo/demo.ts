@@ -3,7 +3,7 @@ import process from 'node:process';
 import type { Command } from 'commander';
 import { workflowId } from '../../../order-log.js';
 import { apiOf } from '../../connections/api-address.js';
-import { exitCodes, Failure } from '../../script/failure.js';
+import { exitCodes, Failure, usageFailure } from '../../script/failure.js';
 import { endWithReader, withCleanUp } from '../../script/interrupt.js';
 import { addScript, type CommonOptions, report, type Session } from '../../script/script.js';
 import { type Narrator, narrator } from './narrator.js';
@@ -31,6 +31,7 @@ export function addDemo(program: Command, session: Session): void {
     const options = command.optsWithGlobals<DemoOptions>();
     const narrate = narrator(session, options);
     if (options.url !== undefined) {
+      if (options.keep === true) throw usageFailure('--keep cannot be used with --url: it starts no system');
       const api = apiOf(session, options);
       const orders = await playStories(player(api, narrate));
       report(session, options, { orders }, () => ['', ...links(api.url, orders)]);
