@@ -19,6 +19,9 @@ export interface Started {
  * The text that a process prints when it is ready: how long it took, and first steps, which depend
  * on its roles.
  *
+ * The demo (`src/cli/sandbox/demo/stack.ts`) reads from this text that the process is ready, and
+ * the lines `API` and `Temporal Web UI`.
+ *
  * @param tookMs time since the process started
  */
 export function welcome(

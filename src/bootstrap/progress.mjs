@@ -5,7 +5,8 @@ const FRAME_MS = 100;
 
 /**
  * Shows the progress of one stage of work: in a terminal, on a line that is updated; otherwise,
- * with a line at the start. A line at the end says how long the stage took.
+ * with a line at the start, which the demo reads. A line at the end says how long the stage took.
+ * All of it goes to the error output, because a script's output is its result.
  *
  * @template T
  * @param {string} title
@@ -15,24 +16,24 @@ const FRAME_MS = 100;
 export async function stage(title, work) {
   const began = Date.now();
   const seconds = () => `${((Date.now() - began) / 1000).toFixed(1)} s`;
-  const { stdout } = process;
+  const { stderr } = process;
   let detail = '';
   let frame = 0;
   const draw = () => {
     frame = (frame + 1) % FRAMES.length;
-    stdout.write(
-      `\r\x1b[K${FRAMES[frame]} ${title} ${seconds()} ${detail}`.slice(0, (stdout.columns || 80) + 3),
+    stderr.write(
+      `\r\x1b[K${FRAMES[frame]} ${title} ${seconds()} ${detail}`.slice(0, (stderr.columns || 80) + 3),
     );
   };
-  const timer = stdout.isTTY ? setInterval(draw, FRAME_MS) : undefined;
-  if (!stdout.isTTY) stdout.write(`… ${title}\n`);
+  const timer = stderr.isTTY ? setInterval(draw, FRAME_MS) : undefined;
+  if (!stderr.isTTY) stderr.write(`… ${title}\n`);
   const note = (/** @type {string} */ text) => {
     detail = text;
-    if (!stdout.isTTY) stdout.write(`  ${text}\n`);
+    if (!stderr.isTTY) stderr.write(`  ${text}\n`);
   };
   const end = (/** @type {string} */ mark) => {
     clearInterval(timer);
-    stdout.write(`${stdout.isTTY ? '\r\x1b[K' : ''}${mark} ${title} ${seconds()}\n`);
+    stderr.write(`${stderr.isTTY ? '\r\x1b[K' : ''}${mark} ${title} ${seconds()}\n`);
   };
   try {
     const result = await work(note);

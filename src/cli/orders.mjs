@@ -10,8 +10,14 @@ const packages = new URL('../../node_modules/commander', import.meta.url);
 // master key.
 process.env['DATA_DIR'] ||= fileURLToPath(new URL('../../.data', import.meta.url));
 const isBuilt = existsSync(program) && existsSync(packages);
+// The name of the script: the first argument that is no option and no value of one.
+const script = process.argv
+  .slice(2)
+  .find(
+    (arg, index, args) => !arg.startsWith('-') && !['--url', '--key-file'].includes(args[index - 1] ?? ''),
+  );
 // `orders demo` also works in a fresh checkout.
-const mayBuild = process.argv.slice(2).includes('demo');
+const mayBuild = script === 'demo';
 if (!isBuilt && mayBuild) {
   const [{ prepare }, { fail }] = await Promise.all([
     import('../bootstrap/prepare.mjs'),

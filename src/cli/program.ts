@@ -69,7 +69,11 @@ export function createProgram(session: Session): Command {
     .usage('<command> [options]')
     .option('--json', 'print exactly one JSON value; for watch, one on each line')
     .option('--url <url>', 'address of the API (default: ORDERS_URL, or HTTP_HOST and HTTP_PORT)')
-    .option('--key-file <path>', 'file with an API key or token (default: ORDERS_KEY)', readKeyFile)
+    .option(
+      '--key-file <path>',
+      'file with an API key or token; without it, the key in ORDERS_KEY',
+      readKeyFile,
+    )
     .option('--direct', 'send commands to Temporal itself, without a key')
     .configureHelp({ showGlobalOptions: true, optionDescription })
     .configureOutput({
@@ -118,10 +122,10 @@ itself (TEMPORAL_ADDRESS, 127.0.0.1:7233 by default), which is full power. \`npm
 
 Exit codes:
   0  done
-  1  refused: the order's state, its version or a rule does not allow it (HTTP 409, 412, 422)
+  1  refused: the order's state, its version or a rule (HTTP 409, 412, 422); or a check found something
   2  bad usage or input, or not allowed by the key (any other HTTP 4xx)
   3  not found (HTTP 404)
-  4  no answer: a command may still take effect, try again with the same --key (HTTP 429, 502–504)
+  4  no complete answer; a command may still take effect: repeat it with the same --key (HTTP 429, 502–504)
   5  unexpected (any other HTTP 5xx)
   130  interrupted
 

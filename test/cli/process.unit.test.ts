@@ -1,7 +1,10 @@
 import { spawn, type StdioOptions } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, openSync } from 'node:fs';
+import { copyFile, mkdir, mkdtemp, rm } from 'node:fs/promises';
 import type { IncomingMessage, RequestListener } from 'node:http';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import process from 'node:process';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { addressOf } from './connections/serving.js';
@@ -43,6 +46,30 @@ function orders(line: string, more?: Start) {
   return start([process.execPath, SCRIPT, ...line.split(' ')], more);
 }
 
+describe('in a checkout that is not built', () => {
+  test('only `demo` builds it', async () => {
+    const checkout = await mkdtemp(join(tmpdir(), 'orders-cli-'));
+    try {
+      const script = join(checkout, 'src/cli/orders.mjs');
+      await mkdir(dirname(script), { recursive: true });
+      await copyFile(SCRIPT, script);
+      const inCheckout = async (line: string) =>
+        await start([process.execPath, script, ...line.split(' ')]).ended;
+      for (const line of ['get demo', `--url ${NOWHERE} get demo`])
+        expect(await inCheckout(line)).toEqual({
+          code: 5,
+          out: '',
+          err: 'orders is not built yet: run `npm start` or `npm run build` first.\n',
+        });
+      // This checkout lacks what builds it.
+      for (const line of ['demo', `--json --url ${NOWHERE} demo`])
+        expect(await inCheckout(line)).toMatchObject({ err: expect.stringContaining('prepare.mjs') });
+    } finally {
+      await rm(checkout, { recursive: true });
+    }
+  });
+});
+
 describe('when the reader of the output is gone', () => {
   test('a script ends with its own exit code', async () => {
     const { child, ended } = orders(`load --count 1 --url ${NOWHERE}`);
@@ -72,10 +99,10 @@ describe('when the reader of the output is gone', () => {
     ['EIO', 'SIGHUP'],
   ])('what is to be cleaned up is cleaned up: %s', async (error, code) => {
     const program = `
-      import { cleanedUp, endWhenInterrupted, endWithReader } from './dist/src/cli/script/interrupt.js';
+      import { withCleanUp, endWhenInterrupted, endWithReader } from './dist/src/cli/script/interrupt.js';
       endWhenInterrupted();
       endWithReader();
-      await cleanedUp(
+      await withCleanUp(
         async () => {
           process.stdout.emit('error', Object.assign(new Error('gone'), { code: '${error}' }));
           throw new Error('its servers were stopped');

@@ -353,6 +353,7 @@ describe('a usage error ends with 2, names the error and sends nothing', () => {
     ['demand A-1 --limit 5', 'for the list of all products'],
     ['demand A-1 --cursor c', 'for the list of all products'],
     ['rebuild customers --rollback --no-wait', 'cannot be used with'],
+    ['rebuild --rollback', 'say which view to roll back'],
     ['verify --order o-1 --sample 3', 'cannot be used with'],
     ['resume --all --dry-run o-1', 'say which order, or --all'],
     ['parked list customers --limit 1001', 'Expected a whole number from 1 to 1000.'],
@@ -369,6 +370,7 @@ describe('a usage error ends with 2, names the error and sends nothing', () => {
     ['forget c-1 --reason x --actor Ж', '/actor must be'],
     [['webhooks', 'delete', 'e-1', '--key', 'a\nb'], '/key must be'],
     ['parked skip customers o-1 --reason x --actor Ж', '/actor must be'],
+    ['demo --keep --url http://127.0.0.1:1', '--keep cannot be used with --url'],
     ['load --rate 1001', 'Expected a whole number from 1 to 1000.'],
     ['load --count 100001', 'Expected a whole number from 1 to 100000.'],
   ])('%s', async (line, message) => {
@@ -505,5 +507,14 @@ describe('completion', () => {
     expect(words.size).toBeGreaterThan(60);
     const missing = [...words].filter((word) => !out.includes(word.replace(/^--/, '')));
     expect(missing).toEqual([]);
+  });
+
+  test.each(['create', 'keys create', 'keys'])('in fish offers the options of %s itself', async (names) => {
+    const { out } = await orders('completion fish');
+    const offers = out.matchAll(/^complete -c orders -n '(.*?)' -l (\S+)/gm);
+    const options = [...offers].flatMap(([, when, option]) =>
+      when === `__orders_typed ${names}` ? [`--${option}`] : [],
+    );
+    expect(options).toEqual(await helped(names, /^ {2}(?:-\w, )?(--[\w-]+)/gm));
   });
 });

@@ -8,7 +8,7 @@ import { untilOrder } from '../connections/order-events.js';
 import { previewCard } from '../printing/preview-card.js';
 import { sendsWithKey } from '../script/api-key.js';
 import { exitCodes, Failure, failureLine, failureOfRefusal } from '../script/failure.js';
-import { unlessEnded } from '../script/interrupt.js';
+import { withLastStep } from '../script/interrupt.js';
 import type { CommandOptions } from '../script/options.js';
 import { type CommandGateway, report, type Session } from '../script/script.js';
 import { checkSender, metaOf, refuseActor, underKey } from '../script/sender.js';
@@ -47,7 +47,7 @@ export async function sendAndReport(
   await checkSender(meta);
   const send = await prepare();
   const { api, gateway, close } = await openGateway(session, options);
-  const sending = async () => await outcomeOf(gateway, meta, send);
+  const sending = async () => await successOf(gateway, meta, send);
   let outcome: Success;
   try {
     outcome = await (options.preview === true ? sending() : underKey(session, meta.key, sending));
@@ -70,7 +70,7 @@ export async function sendAndReport(
  * @throws Failure if the command was refused, or its outcome is unknown
  */
 export async function sendTo(gateway: CommandGateway, meta: CommandMeta, send: Send): Promise<SentCommand> {
-  const outcome = await outcomeOf(gateway, meta, send);
+  const outcome = await successOf(gateway, meta, send);
   if (outcome.kind === 'previewed') throw new TypeError('A preview sends nothing.');
   return sentOf(outcome);
 }
@@ -84,7 +84,7 @@ function sentOf(outcome: Exclude<Success, { readonly kind: 'previewed' }>): Sent
     : { orderId: outcome.orderId, replayed };
 }
 
-async function outcomeOf(gateway: CommandGateway, meta: CommandMeta, send: Send): Promise<Success> {
+async function successOf(gateway: CommandGateway, meta: CommandMeta, send: Send): Promise<Success> {
   const result = await send(gateway, meta);
   switch (result.kind) {
     case 'answered':
@@ -115,7 +115,7 @@ async function waitUntilAtRest(
 ): Promise<SentCommand> {
   try {
     const isDone = (seen: Order) => seen.version >= (sent.version ?? 1) && isAtRest(seen);
-    const { order, reached } = await unlessEnded(
+    const { order, reached } = await withLastStep(
       async () => await untilOrder(api, sent.orderId, isDone, { withinMs: seconds * 1_000 }),
       () => terminal.complain(`interrupted while waiting; sent: ${sentLine(sent)}`),
     );

@@ -1,4 +1,4 @@
-import { namePatterns, type ScriptWords, valueBranches } from './words.js';
+import { nextNames, type ScriptWords, valueBranches } from './words.js';
 
 /** The completion of `orders` for bash. */
 export function bashCompletion(scripts: readonly ScriptWords[]): string {
@@ -9,7 +9,7 @@ export function bashCompletion(scripts: readonly ScriptWords[]): string {
   local cur="\${COMP_WORDS[COMP_CWORD]}" prev="\${COMP_WORDS[COMP_CWORD-1]}" path='' word words=''
   for word in "\${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
     case "$path/$word" in
-      ${namePatterns(scripts)}) path="\${path:+$path }$word" ;;
+      ${nextNames(scripts).join('|')}) path="\${path:+$path }$word" ;;
     esac
   done
   case "$path $prev" in

@@ -6,7 +6,6 @@ import type { Command } from 'commander';
 export interface ScriptWords {
   /** the names of the script, such as `stock` and `set`; none for the program itself */
   readonly names: readonly string[];
-  readonly subcommands: readonly string[];
   /** subcommands, values of the first argument, and options */
   readonly words: readonly Word[];
 }
@@ -31,21 +30,17 @@ export function wordsOf(command: Command, names: readonly string[] = []): readon
       long === undefined || long === null ? [] : [{ word: long, description, choices: argChoices }],
     ),
   ];
-  return [
-    { names, subcommands: subcommands.map((one) => one.name()), words },
-    ...subcommands.flatMap((one) => wordsOf(one, [...names, one.name()])),
-  ];
+  return [{ names, words }, ...subcommands.flatMap((one) => wordsOf(one, [...names, one.name()]))];
 }
 
 /**
- * The patterns of a `case` in bash or zsh. They match the names before a word, a slash and the
- * word, such as `'stock/set'`, if that word is the next name of a script.
+ * Patterns of a `case`, as each of the shells takes them. They match the names before a word, a
+ * slash and the word, such as `'stock/set'`, if that word is the next name of a script.
  */
-export function namePatterns(scripts: readonly ScriptWords[]): string {
+export function nextNames(scripts: readonly ScriptWords[]): readonly string[] {
   return scripts
     .filter(({ names }) => names.length > 0)
-    .map(({ names }) => `'${names.slice(0, -1).join(' ')}/${names.at(-1)}'`)
-    .join('|');
+    .map(({ names }) => `'${names.slice(0, -1).join(' ')}/${names.at(-1)}'`);
 }
 
 /**

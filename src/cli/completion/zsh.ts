@@ -1,4 +1,4 @@
-import { namePatterns, quotable, type ScriptWords, valueBranches, type Word } from './words.js';
+import { nextNames, quotable, type ScriptWords, valueBranches, type Word } from './words.js';
 
 /** The completion of `orders` for zsh. */
 export function zshCompletion(scripts: readonly ScriptWords[]): string {
@@ -10,7 +10,7 @@ export function zshCompletion(scripts: readonly ScriptWords[]): string {
   local -a found
   for word in "\${(@)words[2,CURRENT-1]}"; do
     case "$orders_path/$word" in
-      ${namePatterns(scripts)}) orders_path="\${orders_path:+$orders_path }$word" ;;
+      ${nextNames(scripts).join('|')}) orders_path="\${orders_path:+$orders_path }$word" ;;
     esac
   done
   case "$orders_path $prev" in

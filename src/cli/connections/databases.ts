@@ -12,15 +12,12 @@ export const TEMPORAL_WITHIN_MS = 3_000;
 /**
  * Runs `work` with connections to Temporal, which has answered, and MongoDB.
  *
- * @param options those of a script that uses no API; a script that also uses the API passes none
- * @throws Failure `temporal_unreachable` or `mongodb_unreachable`, or if an option is about the API
+ * @throws Failure `temporal_unreachable` or `mongodb_unreachable`
  */
 export async function withDatabases<T>(
   session: Session,
-  options: CommonOptions,
   work: (databases: Databases) => Promise<T>,
 ): Promise<T> {
-  refuseApiOptions(options);
   const config = configOf(session);
   const { Client, connectMongo, connectTemporal, isMongoOutage, isTemporalOutage } = await loadClients();
   const connection = connectTemporal(config);
@@ -43,15 +40,9 @@ export async function withDatabases<T>(
 /**
  * Runs `work` with a connection to MongoDB.
  *
- * @param options as for `withDatabases`
- * @throws Failure `mongodb_unreachable`, or if an option is about the API
+ * @throws Failure `mongodb_unreachable`
  */
-export async function withMongo<T>(
-  session: Session,
-  options: CommonOptions,
-  work: (mongo: Mongo) => Promise<T>,
-): Promise<T> {
-  refuseApiOptions(options);
+export async function withMongo<T>(session: Session, work: (mongo: Mongo) => Promise<T>): Promise<T> {
   const config = configOf(session);
   const { connectMongo, isMongoOutage } = await loadClients();
   const mongo = connectMongo(config);
@@ -64,8 +55,13 @@ export async function withMongo<T>(
   }
 }
 
-/** Refuses the options that say which API to use. Otherwise they would seem to have been used. */
-function refuseApiOptions({ url, keyFile }: CommonOptions): void {
+/**
+ * Refuses the options that say which API to use. Called by the scripts that use none, because the
+ * options would seem to have been used.
+ *
+ * @throws Failure if such an option is given
+ */
+export function refuseApiOptions({ url, keyFile }: CommonOptions): void {
   const given = url !== undefined ? '--url' : keyFile !== undefined ? '--key-file' : undefined;
   if (given === undefined) return;
   throw usageFailure(
@@ -86,11 +82,23 @@ function unreachable(code: string, server: string, variables: string): Failure {
 
 /** Loads the clients of both databases, and what recognizes their outages. */
 export async function loadClients() {
-  const [{ Client: TemporalClient, isGrpcServiceError }, connections, mongo, temporal] = await Promise.all([
+  const [
+    { Client: TemporalClient, isGrpcServiceError },
+    { connectMongo, connectTemporal },
+    { isMongoOutage },
+    { isTemporalOutage },
+  ] = await Promise.all([
     import('@temporalio/client'),
     import('../../server/connections.js'),
     import('../../outages/mongo-outage.js'),
     import('../../outages/temporal-outage.js'),
   ]);
-  return { Client: TemporalClient, isGrpcServiceError, ...connections, ...mongo, ...temporal };
+  return {
+    Client: TemporalClient,
+    connectMongo,
+    connectTemporal,
+    isGrpcServiceError,
+    isMongoOutage,
+    isTemporalOutage,
+  };
 }

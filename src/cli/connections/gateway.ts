@@ -1,6 +1,7 @@
 import { sendsWithKey } from '../script/api-key.js';
 import { type CommandGateway, type CommonOptions, configOf, type Session } from '../script/script.js';
-import { type Api, apiOf } from './api.js';
+import type { Api } from './api.js';
+import { apiOf } from './api-address.js';
 import { httpGateway } from './http-gateway.js';
 import { checkSameSystem } from './same-system.js';
 

@@ -8,7 +8,7 @@ import { loadClients, TEMPORAL_WITHIN_MS } from './databases.js';
 
 /** How long to wait for the key store. A command without personal data does not need it. */
 const KEY_STORE_WITHIN_MS = 1_000;
-/** A status code of gRPC. */
+/** The status code of gRPC. */
 const NOT_FOUND = 5;
 
 /**
@@ -35,7 +35,7 @@ export async function openTemporalGateway(config: Config): Promise<TemporalGatew
     await Promise.all([mongo.close(), connection.close()]);
   };
   try {
-    const system = await reach(connection, config, mongo.keyStore);
+    const system = await systemReached(connection, config, mongo.keyStore);
     const gateway = createGateway({
       client: new Client({ connection, namespace: config.temporal.namespace }),
       ...gatewaySettings(config),
@@ -50,7 +50,7 @@ export async function openTemporalGateway(config: Config): Promise<TemporalGatew
   }
 }
 
-async function reach(connection: Connection, config: Config, keyStore: KeyStore): Promise<System> {
+async function systemReached(connection: Connection, config: Config, keyStore: KeyStore): Promise<System> {
   const [{ isGrpcServiceError, isTemporalOutage }, { keyStoreIdOf, namespaceIdOf, systemOf }] =
     await Promise.all([loadClients(), import('../../api/operations/system.js')]);
   const { address, namespace } = config.temporal;
@@ -65,6 +65,8 @@ async function reach(connection: Connection, config: Config, keyStore: KeyStore)
         message: `Temporal at ${address} has no namespace ${namespace}, nothing was sent: set TEMPORAL_NAMESPACE`,
       });
     }
+    // Any other error is an answer, such as that the client may not describe the namespace. Commands
+    // may still be allowed.
     if (!isTemporalOutage(error)) return systemOf(config, { keyStoreId: await keyStoreId });
     throw new Failure(exitCodes.unavailable, {
       code: 'temporal_unreachable',

@@ -1,7 +1,8 @@
 import { type Command, Option } from 'commander';
 import { MAX_SHORT_PAGE } from '../../api/schemas/page-limits.js';
 import { type AttentionCode, attentionCodes, type AttentionRow } from '../../attention/rows.js';
-import { apiOf, type Page } from '../connections/api.js';
+import type { Page } from '../connections/api.js';
+import { apiOf } from '../connections/api-address.js';
 import { attentionLines } from '../printing/attention-lines.js';
 import { moreLines } from '../printing/table.js';
 import type { Paint } from '../printing/terminal.js';

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import type { LostKey } from '../../forgetting/lost-keys.js';
-import { withDatabases, withMongo } from '../connections/databases.js';
+import { refuseApiOptions, withDatabases, withMongo } from '../connections/databases.js';
 import { counted, visible } from '../printing/terminal.js';
 import { checkBody } from '../script/check.js';
 import { exitCodes, Failure } from '../script/failure.js';
@@ -19,7 +19,8 @@ export function addRewrap(keys: Command, session: Session): void {
   });
   command.action(async () => {
     const options = command.optsWithGlobals<CommonOptions>();
-    const rewrapped = await withMongo(session, options, ({ keyStore }) => keyStore.rewrap());
+    refuseApiOptions(options);
+    const rewrapped = await withMongo(session, ({ keyStore }) => keyStore.rewrap());
     report(session, options, { rewrapped }, () => [
       `${counted(rewrapped, 'key was', 'keys were')} wrapped with the first master key`,
     ]);
@@ -52,6 +53,7 @@ export function addGiveUp(keys: Command, session: Session): void {
     .option('--actor <name>', 'who does it (default: temporal:<your user name>)');
   command.action(async (customerId: string) => {
     const options = command.optsWithGlobals<GiveUpOptions>();
+    refuseApiOptions(options);
     const { reason, yes: named } = options;
     const meta = metaOf(options);
     await checkSender(meta);
@@ -60,7 +62,7 @@ export function addGiveUp(keys: Command, session: Session): void {
       import('../../sealing/key-store/key-store-of.js'),
       import('../../forgetting/lost-keys.js'),
     ]);
-    const lost = await withDatabases(session, options, async (databases) => {
+    const lost = await withDatabases(session, async (databases) => {
       const keyStore = keyStoreOf(databases.db);
       const found = await lostKeys(databases, keyStore, customerId);
       if (named === undefined) return found;

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
-import { apiOf, apiPath } from '../connections/api.js';
+import { apiPath } from '../connections/api.js';
+import { apiOf } from '../connections/api-address.js';
 import { counted } from '../printing/terminal.js';
 import { exitCodes, Failure } from '../script/failure.js';
 import { addScript, type CommonOptions, report, type Session } from '../script/script.js';

@@ -2,8 +2,9 @@ import type { Command } from 'commander';
 import type { Certificate } from '../../forgetting/certificate.js';
 import type { ForgettingStatus } from '../../forgetting/forgettings.js';
 import type { OpenOrders } from '../../forgetting/messages.js';
-import { apiOf, apiPath } from '../connections/api.js';
-import { polled } from '../connections/polled.js';
+import { apiPath } from '../connections/api.js';
+import { apiOf } from '../connections/api-address.js';
+import { pollUntil } from '../connections/poll-until.js';
 import { counted, visible } from '../printing/terminal.js';
 import { exitCodes, Failure } from '../script/failure.js';
 import { addRequestOptions, type RequestOptions } from '../script/options.js';
@@ -59,8 +60,8 @@ export function addForget(program: Command, session: Session): void {
       const ask = () => api.post<Forgetting>(path, body, headers);
       const first = await ask();
       if (first.status !== 'forgetting') return first;
-      const outcomeOf = (now: Forgetting) => (now.status === 'forgetting' ? undefined : now);
-      return await polled(session, ask, outcomeOf, { everyMs: LOOK_EVERY_MS });
+      const endOf = (now: Forgetting) => (now.status === 'forgetting' ? undefined : now);
+      return await pollUntil(session, ask, endOf, { everyMs: LOOK_EVERY_MS });
     });
     if (forgetting.status === 'refused')
       throw new Failure(exitCodes.refused, { code: 'orders_open', message: openIn(forgetting) });

@@ -3,7 +3,7 @@ import type { KeySummary } from '../../access/api-keys.js';
 import { type Scope, scopes } from '../../access/scopes.js';
 import { idPattern } from '../../order/patterns.js';
 import { durationMs, MAX_DURATION_MS } from '../../server/config/variables.js';
-import { withMongo } from '../connections/databases.js';
+import { refuseApiOptions, withMongo } from '../connections/databases.js';
 import { type Cell, type Column, table } from '../printing/table.js';
 import { exitCodes, Failure } from '../script/failure.js';
 import { commaList } from '../script/parsers.js';
@@ -51,8 +51,9 @@ function addCreate(keys: Command, session: Session): void {
     .option('--expires <duration>', 'when it ends, such as 90d (default: never)', expiry);
   command.action(async () => {
     const options = command.optsWithGlobals<CreateOptions>();
+    refuseApiOptions(options);
     const { addKey } = await import('../../access/api-keys.js');
-    const added = await withMongo(session, options, ({ db }) =>
+    const added = await withMongo(session, ({ db }) =>
       addKey(db, {
         client: options.name,
         scopes: options.scopes,
@@ -84,8 +85,9 @@ function addList(keys: Command, session: Session): void {
   });
   command.action(async () => {
     const options = command.optsWithGlobals<CommonOptions>();
+    refuseApiOptions(options);
     const { listKeys } = await import('../../access/api-keys.js');
-    const found = await withMongo(session, options, ({ db }) => listKeys(db));
+    const found = await withMongo(session, ({ db }) => listKeys(db));
     report(session, options, found, () =>
       found.length === 0 ? ['no keys'] : table(columns, found.map(row), session.terminal.paint),
     );
@@ -111,8 +113,9 @@ function addRevoke(keys: Command, session: Session): void {
   }).argument('<keyId>', 'its id, as in the list');
   command.action(async (keyId: string) => {
     const options = command.optsWithGlobals<CommonOptions>();
+    refuseApiOptions(options);
     const { revokeKey } = await import('../../access/api-keys.js');
-    const revoked = await withMongo(session, options, ({ db }) => revokeKey(db, keyId));
+    const revoked = await withMongo(session, ({ db }) => revokeKey(db, keyId));
     if (revoked === undefined)
       throw new Failure(exitCodes.notFound, {
         code: 'key_not_found',

@@ -2,7 +2,8 @@ import type { Command } from 'commander';
 import { MAX_PAGE } from '../../api/schemas/page-limits.js';
 import type { Intervened, ParkedAudit } from '../../log/views/feeding/interventions.js';
 import type { ParkedEvent } from '../../log/views/parked-events.js';
-import { apiPath, operationsApiOf, type Page } from '../connections/api.js';
+import { apiPath, type Page } from '../connections/api.js';
+import { OPERATIONS_API_HELP, operationsApiOf } from '../connections/api-address.js';
 import { type Cell, type Column, moreLines, table } from '../printing/table.js';
 import { counted, visible } from '../printing/terminal.js';
 import { usageFailure } from '../script/failure.js';
@@ -23,6 +24,7 @@ interface InterveneOptions extends CommonOptions {
 export function addParked(program: Command, session: Session): void {
   const parked = addScript(program, 'parked', {
     summary: 'list events that a view could not apply, retry or skip them',
+    details: OPERATIONS_API_HELP,
     examples: ['parked list customers', 'parked retry customers 018f… --reason "fixed in version 2"'],
   });
   addList(parked, session);

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import type { Progress, Projections, ViewStatus } from '../../api/schemas/projections.js';
-import { operationsApiOf } from '../connections/api.js';
+import { OPERATIONS_API_HELP, operationsApiOf } from '../connections/api-address.js';
 import { countedIn } from '../printing/counted-entities.js';
 import { type Cell, type Column, table } from '../printing/table.js';
 import { counted, type Paint, visible } from '../printing/terminal.js';
@@ -10,6 +10,7 @@ import { addScript, type CommonOptions, report, type Session } from '../script/s
 export function addProjections(program: Command, session: Session): void {
   const command = addScript(program, 'projections', {
     summary: 'show the lag of the feed and the views, and which views are being rebuilt',
+    details: OPERATIONS_API_HELP,
     examples: ['projections', 'projections --json'],
   });
   command.action(async () => {

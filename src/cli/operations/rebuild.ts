@@ -3,8 +3,9 @@ import { type Command, Option } from 'commander';
 import type { Projections, StoreStatus, ViewStatus } from '../../api/schemas/projections.js';
 import type { Readiness } from '../../api/schemas/readiness.js';
 import { logOfStore, logs } from '../../entity-logs.js';
-import { type Api, apiPath, operationsApiOf } from '../connections/api.js';
-import { polled } from '../connections/polled.js';
+import { type Api, apiPath } from '../connections/api.js';
+import { OPERATIONS_API_HELP, operationsApiOf } from '../connections/api-address.js';
+import { pollUntil } from '../connections/poll-until.js';
 import { countedIn } from '../printing/counted-entities.js';
 import { progressBar } from '../printing/progress-bar.js';
 import { type Terminal, visible } from '../printing/terminal.js';
@@ -31,7 +32,8 @@ export function addRebuild(program: Command, session: Session): void {
       'The new build replaces the current one when it has caught up. A view across orders keeps its previous build, and ' +
       '--rollback returns to it immediately. `orders` and `endpoints` keep none: rebuild them with the older ' +
       'code. With --from history, the journals of orders and of webhook endpoints are restored, and --json prints a list ' +
-      'of both. A rebuild continues if the script is interrupted. The exit code is 1 if a part could not be rebuilt.',
+      'of both. A rebuild continues if the script is interrupted. The exit code is 1 if a part could not be rebuilt. ' +
+      OPERATIONS_API_HELP,
     examples: [
       'rebuild customers',
       'rebuild orders',
@@ -51,16 +53,13 @@ export function addRebuild(program: Command, session: Session): void {
     .option('--no-wait', 'do not wait for it');
   command.action(async (view: string | undefined) => {
     const options = command.optsWithGlobals<RebuildOptions>();
+    if (options.rollback === true) {
+      await rollBack(session, options, view);
+      return;
+    }
     const names = namesOf(view, options);
     const api = operationsApiOf(session, options);
     const isOne = view !== undefined;
-    if (options.rollback === true) {
-      const [name = ''] = names;
-      const build = await api.post<Build>(apiPath`/v1/projections/${name}/rollback`, {});
-      const { version, position } = build;
-      report(session, options, build, () => [`${name} is back to version ${version}, position ${position}`]);
-      return;
-    }
     const requested: Requested[] = [];
     for (const name of names) requested.push(await api.post(apiPath`/v1/projections/${name}/rebuild`, {}));
     if (!options.wait) {
@@ -72,7 +71,7 @@ export function addRebuild(program: Command, session: Session): void {
       return;
     }
     const done: Rebuilt[] = [];
-    for (const one of requested) done.push(await watch(session, api, one));
+    for (const one of requested) done.push(await untilRebuilt(session, api, one));
     report(session, options, isOne ? done[0] : done, () => done.flatMap(doneLines));
     const failure = exceptionsIn(done);
     if (failure !== undefined) throw failure;
@@ -82,6 +81,14 @@ export function addRebuild(program: Command, session: Session): void {
 interface Build {
   readonly version: number;
   readonly position: number;
+}
+
+async function rollBack(session: Session, options: RebuildOptions, view: string | undefined): Promise<void> {
+  if (view === undefined) throw usageFailure('say which view to roll back');
+  const api = operationsApiOf(session, options);
+  const build = await api.post<Build>(apiPath`/v1/projections/${view}/rollback`, {});
+  const { version, position } = build;
+  report(session, options, build, () => [`${view} is back to version ${version}, position ${position}`]);
 }
 
 interface Requested {
@@ -107,24 +114,20 @@ type Rebuilt = ViewStatus | StoreStatus;
  *
  * @throws Failure if a later rebuild replaced this one, so that its outcome is unknown
  */
-async function watch(session: Session, api: Api, { name, rebuildId }: Requested): Promise<Rebuilt> {
+async function untilRebuilt(session: Session, api: Api, { name, rebuildId }: Requested): Promise<Rebuilt> {
   const bar = progressBar(process.stderr);
   const beforeLine = () => bar.end();
   const explainStall = stallReporter(api, name, (line) => {
     beforeLine();
     session.terminal.complain(line);
   });
-  let isBegun = false;
-  let first: Rebuilt | undefined;
-  const outcomeOf = async ({ views, stores }: Projections): Promise<Rebuilt | undefined> => {
+  let before: Rebuilt | undefined;
+  const doneIn = async ({ views, stores }: Projections): Promise<Rebuilt | undefined> => {
     const status = [...views, ...stores].find((one) => one.name === name);
-    if (status?.rebuildId === rebuildId) return status;
-    first ??= status;
-    if (status?.rebuilding?.rebuildId === rebuildId) isBegun = true;
-    else if (status !== undefined) {
-      const isAnotherDone = status.rebuildId !== undefined && status.rebuildId !== first?.rebuildId;
-      if (isBegun || isAnotherDone) throw overtaken(name, rebuildId);
-    }
+    const state = stateOf(rebuildId, status, before);
+    if (state === 'done') return status;
+    if (state === 'overtaken') throw overtaken(name, rebuildId);
+    before = status ?? before;
     const { done = 0, total = 0, perSecond = 0 } = status?.rebuilding ?? {};
     bar.show({ what: name, done, total, perSecond });
     await explainStall(done);
@@ -132,10 +135,33 @@ async function watch(session: Session, api: Api, { name, rebuildId }: Requested)
   };
   try {
     const look = () => api.get<Projections>('/v1/projections');
-    return await polled(session, look, outcomeOf, { everyMs: LOOK_EVERY_MS, beforeLine });
+    return await pollUntil(session, look, doneIn, { everyMs: LOOK_EVERY_MS, beforeLine });
   } finally {
     bar.end();
   }
+}
+
+type WithRebuilds = Pick<Rebuilt, 'rebuildId' | 'rebuilding'>;
+
+/**
+ * What has become of a rebuild.
+ *
+ * @param status what is known now of the view or the journal; undefined if the API does not list it
+ * @param before the status before that; undefined at the first look
+ */
+export function stateOf(
+  rebuildId: string,
+  status: WithRebuilds | undefined,
+  before: WithRebuilds | undefined,
+): 'waiting' | 'done' | 'overtaken' {
+  if (status?.rebuildId === rebuildId) return 'done';
+  if (status === undefined || before === undefined || isUnderWay(rebuildId, status)) return 'waiting';
+  const isAnotherDone = status.rebuildId !== undefined && status.rebuildId !== before.rebuildId;
+  return isAnotherDone || isUnderWay(rebuildId, before) ? 'overtaken' : 'waiting';
+}
+
+function isUnderWay(rebuildId: string, { rebuilding }: WithRebuilds): boolean {
+  return rebuilding?.rebuildId === rebuildId;
 }
 
 /**

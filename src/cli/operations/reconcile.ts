@@ -7,7 +7,7 @@ import type { Databases } from '../../databases.js';
 import type { Reconciliation } from '../../log/proof/reconciliation-reports.js';
 import { logs } from '../../entity-logs.js';
 import { orderLog } from '../../order-log.js';
-import { withDatabases, withMongo } from '../connections/databases.js';
+import { refuseApiOptions, withDatabases, withMongo } from '../connections/databases.js';
 import { countedEntities } from '../printing/counted-entities.js';
 import { discrepancySummary, discrepancyTable } from '../printing/discrepancies.js';
 import { progressBar } from '../printing/progress-bar.js';
@@ -36,10 +36,11 @@ export function addReconcile(program: Command, session: Session): void {
   }).option('--now', 'compare now, and wait for it');
   command.action(async () => {
     const options = command.optsWithGlobals<ReconcileOptions>();
+    refuseApiOptions(options);
     const reports =
       options.now === true
-        ? await withDatabases(session, options, reconcileNow)
-        : await withMongo(session, options, latestReports);
+        ? await withDatabases(session, reconcileNow)
+        : await withMongo(session, latestReports);
     const ofOrders = reports.find(({ entity }) => entity === orderLog.entity.name);
     if (ofOrders === undefined) throw nothingCompared();
     const others = reports.filter((one) => one !== ofOrders);

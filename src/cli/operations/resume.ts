@@ -5,24 +5,19 @@ import type { ResumeCommand, ResumeReport } from '../../log/resume/resume-report
 import type { ResumeDeps, ResumeOptions } from '../../log/resume/resume.js';
 import { commandIdOf } from '../../log/workflow/command-id.js';
 import { logNamed, logs, ofAnyEntity } from '../../entity-logs.js';
-import { apiPath, operationsApiOf } from '../connections/api.js';
+import { apiPath } from '../connections/api.js';
+import { OPERATIONS_API_HELP, operationsApiOf } from '../connections/api-address.js';
 import { withDatabases } from '../connections/databases.js';
 import { refuseOtherSystem } from '../connections/gateway.js';
 import { plural } from '../printing/counted-entities.js';
 import { progressBar } from '../printing/progress-bar.js';
-import {
-  addReport,
-  leftForOperator,
-  nothingResumed,
-  reportTable,
-  type Resumed,
-  resumedLines,
-} from '../printing/resume-reports.js';
+import { leftForOperator, reportTable, resumedLines } from '../printing/resume-reports.js';
 import { sendsWithKey } from '../script/api-key.js';
 import { checkBody } from '../script/check.js';
 import { entityNotFound, exitCodes, Failure, usageFailure } from '../script/failure.js';
 import { addScript, type CommonOptions, configOf, report, type Session } from '../script/script.js';
 import { checkSender, metaOf, refuseActor } from '../script/sender.js';
+import { addReport, nothingResumed, type Resumed } from './resumed.js';
 
 interface ResumeScriptOptions extends CommonOptions {
   readonly all?: true;
@@ -42,7 +37,8 @@ export function addResume(program: Command, session: Session): void {
       'For an order whose workflow ended too early, or whose history was lost or restored to an older state. Name one ' +
       'order, or give --all, which covers webhook endpoints too. It leaves other orders alone, so it is safe to run at any ' +
       'time. A history that is longer than the journal is recorded first. With --json, --all prints what became of the ' +
-      'orders, and in `others` of the endpoints. The exit code is 1 if something is left that needs an operator.',
+      'orders, and in `others` of the endpoints. The exit code is 1 if something is left that needs an operator. ' +
+      `With a key, it asks the API to resume the order. ${OPERATIONS_API_HELP}`,
     examples: [
       'resume 018f…',
       'resume 018f… --entity endpoint',
@@ -75,17 +71,16 @@ async function resumeOne(session: Session, id: string, options: ResumeScriptOpti
   const { entity = 'order' } = options;
   const found = sendsWithKey(session, options)
     ? await resumeOverHttp(session, id, options)
-    : await directly(session, options, async (...direct) => {
+    : await directly(session, options, async ({ deps, command, resumeOptions }) => {
         const { resume } = await import('../../log/resume/resume.js');
-        const [deps, ...resuming] = direct;
-        return await resume(ofAnyEntity(logNamed(entity)), deps, id, ...resuming);
+        return await resume(ofAnyEntity(logNamed(entity)), deps, id, command, resumeOptions);
       });
+  if (found.outcome === 'unknown') throw entityNotFound(entity, id);
   report(session, options, found, () => [
     ...(options.dryRun ? [ONLY_A_PLAN] : []),
     ...reportTable(entity, [found], session.terminal.paint),
   ]);
   failIfLeft([{ entity, orders: [found] }]);
-  if (found.outcome === 'unknown') throw entityNotFound(entity, id);
 }
 
 const ONLY_A_PLAN = 'nothing was changed; this would be done:';
@@ -115,19 +110,19 @@ async function resumeEach(session: Session, options: ResumeScriptOptions): Promi
   const chosen = options.entity === undefined ? logs : [logNamed(options.entity)];
   const resumed: Resumed[] = [];
   const print = () => {
-    const [{ entity: _, ...first } = nothingResumed(''), ...others] = resumed;
+    const [first, ...others] = resumed;
     report(session, options, { ...first, others }, () => [
       ...(options.dryRun && resumed.some(({ orders }) => orders.length > 0) ? [ONLY_A_PLAN] : []),
       ...resumedLines(resumed, session.terminal.paint),
     ]);
   };
   try {
-    await directly(session, options, async (...direct) => {
+    await directly(session, options, async ({ deps, command, resumeOptions }) => {
       const { resumeAll } = await import('../../log/resume/resume-all.js');
       for (const log of chosen) {
         const ofKind = nothingResumed(log.entity.name);
         resumed.push(ofKind);
-        await collect(ofKind, resumeAll(ofAnyEntity(log), ...direct));
+        await collect(ofKind, resumeAll(ofAnyEntity(log), deps, command, resumeOptions));
       }
     });
   } catch (error) {
@@ -156,13 +151,18 @@ async function collect(resumed: Resumed, reports: AsyncIterable<ResumeReport>): 
   }
 }
 
-type Direct = readonly [deps: ResumeDeps, command: ResumeCommand, options: ResumeOptions];
+/** What `resume` and `resumeAll` need. */
+interface Direct {
+  readonly deps: ResumeDeps;
+  readonly command: ResumeCommand;
+  readonly resumeOptions: ResumeOptions;
+}
 
 /** Runs `work` on Temporal and MongoDB themselves, if the API serves the same ones. */
 async function directly<T>(
   session: Session,
   options: ResumeScriptOptions,
-  work: (...direct: Direct) => Promise<T>,
+  work: (direct: Direct) => Promise<T>,
 ): Promise<T> {
   const { reason, dryRun, actor: named } = options;
   const meta = metaOf(named === undefined ? {} : { actor: named });
@@ -173,8 +173,9 @@ async function directly<T>(
   const commandId = commandIdOf(actor, randomUUID());
   const command = { commandId, hash: 'resume', correlationId, actor, reason };
   const { continueAsNewAfter } = configOf(session);
-  return await withDatabases(session, {}, async (databases) => {
+  const resumeOptions = { isDryRun: dryRun === true, answerWithinMs: ANSWER_WITHIN_MS };
+  return await withDatabases(session, async (databases) => {
     const deps = { ...databases, ...(continueAsNewAfter !== undefined && { continueAsNewAfter }) };
-    return await work(deps, command, { isDryRun: dryRun === true, answerWithinMs: ANSWER_WITHIN_MS });
+    return await work({ deps, command, resumeOptions });
   });
 }

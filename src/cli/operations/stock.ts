@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { MAX_PAGE } from '../../api/schemas/page-limits.js';
-import { type Api, apiOf, apiPath, type Page } from '../connections/api.js';
+import { type Api, apiPath, type Page } from '../connections/api.js';
+import { apiOf } from '../connections/api-address.js';
 import { table } from '../printing/table.js';
 import { addRequestOptions, type RequestOptions } from '../script/options.js';
 import { wholeNumber } from '../script/parsers.js';
@@ -18,7 +19,7 @@ interface StockItem {
 export function addStock(program: Command, session: Session): void {
   const stock = addScript(program, 'stock', {
     summary: 'show the stock, or set what is on hand',
-    details: 'An item that was never set has 1,000 on hand in the sandbox.',
+    details: 'An item that was never set has 1,000 on hand in the sandbox, or 0 if its SKU begins with OUT-.',
     examples: ['stock', 'stock A-1', 'stock set A-1 250'],
   }).argument('[sku]', 'one item');
   stock.action(async (sku: string | undefined) => {

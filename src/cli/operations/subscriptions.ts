@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import type { Subscription } from '../../api/schemas/subscription.js';
 import type { CommandsStatus } from '../../kafka/commands-status.js';
-import { apiOf } from '../connections/api.js';
+import { apiOf } from '../connections/api-address.js';
 import { type Cell, type Column, table } from '../printing/table.js';
 import { type Paint, visible } from '../printing/terminal.js';
 import { addScript, type CommonOptions, report, type Session } from '../script/script.js';

@@ -3,7 +3,7 @@ import { type Command, Option } from 'commander';
 import type { VerifyDeps, VerifyOptions } from '../../log/proof/verify.js';
 import { logNamed } from '../../entity-logs.js';
 import type { Config } from '../../server/config.js';
-import { withDatabases } from '../connections/databases.js';
+import { refuseApiOptions, withDatabases } from '../connections/databases.js';
 import { discrepancySummary, verifyLines } from '../printing/discrepancies.js';
 import { progressBar } from '../printing/progress-bar.js';
 import { entityNotFound, exitCodes, Failure } from '../script/failure.js';
@@ -31,9 +31,10 @@ export function addVerify(program: Command, session: Session): void {
     .addOption(entityOption());
   command.action(async () => {
     const options = command.optsWithGlobals<VerifyCommandOptions>();
+    refuseApiOptions(options);
     const verifyEntity = await verifierOf(options.entity, configOf(session));
     const bar = progressBar(process.stderr);
-    const verified = await withDatabases(session, options, async (databases) => {
+    const verified = await withDatabases(session, async (databases) => {
       try {
         return await verifyEntity(databases, {
           ...(options.sample === undefined ? {} : { sample: options.sample }),

@@ -2,7 +2,8 @@ import { type Command, Option } from 'commander';
 import type { DeliveryAnswer, EndpointAnswer } from '../../api/schemas/endpoint.js';
 import { MAX_SHORT_PAGE } from '../../api/schemas/page-limits.js';
 import { payloads } from '../../selection.js';
-import { apiOf, apiPath, type Page } from '../connections/api.js';
+import { apiPath, type Page } from '../connections/api.js';
+import { apiOf } from '../connections/api-address.js';
 import { type Cell, type Column, table } from '../printing/table.js';
 import { visible } from '../printing/terminal.js';
 import { usageFailure } from '../script/failure.js';
@@ -87,7 +88,7 @@ function addCreate(webhooks: Command, session: Session): void {
     const options = command.optsWithGlobals<SettingsOptions & { readonly after?: number }>();
     const { after } = options;
     const body = { url, ...settingsOf(options), ...(after !== undefined && { after }) };
-    const made = await changed<Endpoint>(session, options, 'post', '/v1/webhook-endpoints', body);
+    const made = await sendChange<Endpoint>(session, options, 'post', '/v1/webhook-endpoints', body);
     report(session, options, made, () => endpointLines(made));
   });
 }
@@ -103,7 +104,7 @@ function addChange(webhooks: Command, session: Session): void {
     const body = { ...settingsOf(options), ...(options.to !== undefined && { url: options.to }) };
     if (Object.keys(body).length === 0)
       throw usageFailure('nothing is to be changed: --help shows what can be');
-    const now = await changed<Endpoint>(session, options, 'patch', pathOf(endpointId), body);
+    const now = await sendChange<Endpoint>(session, options, 'patch', pathOf(endpointId), body);
     report(session, options, now, () => endpointLines(now));
   });
 }
@@ -148,7 +149,7 @@ function addAction(webhooks: Command, session: Session, action: Action): void {
   const command = addEndpointScript(webhooks, name, { summary, examples: [`webhooks ${name} 018f…`] });
   addRequestOptions(command).action(async (endpointId: string) => {
     const options = command.optsWithGlobals<RequestOptions>();
-    const done = await changed<Endpoint>(session, options, method, `${pathOf(endpointId)}${path}`, body);
+    const done = await sendChange<Endpoint>(session, options, method, `${pathOf(endpointId)}${path}`, body);
     report(session, options, done, () => endpointLines(done));
   });
 }
@@ -157,7 +158,7 @@ function pathOf(endpointId: string): string {
   return apiPath`/v1/webhook-endpoints/${endpointId}`;
 }
 
-async function changed<T>(
+async function sendChange<T>(
   session: Session,
   options: RequestOptions,
   method: Method,
@@ -201,11 +202,11 @@ function addTest(webhooks: Command, session: Session): void {
     const headers = await actorHeader(session, options);
     const path = `${pathOf(endpointId)}/test`;
     const sent = await apiOf(session, options).post<DeliveryAnswer>(path, {}, headers);
-    report(session, options, sent, () => [outcomeOf(sent)]);
+    report(session, options, sent, () => [deliveryText(sent)]);
   });
 }
 
-function outcomeOf({ isDelivered, status, error, ms }: DeliveryAnswer): string {
+function deliveryText({ isDelivered, status, error, ms }: DeliveryAnswer): string {
   const what = status === undefined ? visible(error ?? 'no answer') : `HTTP ${status}`;
   return `${isDelivered ? 'delivered' : 'not delivered'}: ${what}, ${ms} ms`;
 }
@@ -243,7 +244,7 @@ function addDeliveryList(webhooks: Command, session: Session): void {
       one.at,
       one.eventId,
       one.type,
-      one.isDelivered ? outcomeOf(one) : { text: outcomeOf(one), format: 'yellow' },
+      one.isDelivered ? deliveryText(one) : { text: deliveryText(one), format: 'yellow' },
     ]);
     report(session, options, data, () => {
       if (data.length === 0) return ['no deliveries'];
@@ -263,7 +264,7 @@ function addRetry(webhooks: Command, session: Session): void {
   addRequestOptions(command).action(async (endpointId: string, eventId: string) => {
     const options = command.optsWithGlobals<RequestOptions>();
     const path = `${pathOf(endpointId)}${apiPath`/deliveries/${eventId}/retry`}`;
-    const asked = await changed(session, options, 'post', path);
+    const asked = await sendChange(session, options, 'post', path);
     report(session, options, asked, () => [
       `${eventId} is delivered soon: see \`npx orders webhooks deliveries ${endpointId}\``,
     ]);
@@ -290,7 +291,7 @@ function addReplay(webhooks: Command, session: Session): void {
     if (after === undefined && from === undefined) throw usageFailure('say --after or --from');
     const body = after === undefined ? { from } : { after };
     const path = `${pathOf(endpointId)}/replay`;
-    const asked = await changed<{ readonly after: number }>(session, options, 'post', path, body);
+    const asked = await sendChange<{ readonly after: number }>(session, options, 'post', path, body);
     report(session, options, asked, () => [`events after position ${asked.after} are delivered again`]);
   });
 }

@@ -1,48 +1,13 @@
 import type { ResumeReport } from '../../log/resume/resume-report.js';
+import type { Resumed } from '../operations/resumed.js';
 import { countedEntities } from './counted-entities.js';
 import { table } from './table.js';
 import { counted, type Format, type Paint } from './terminal.js';
 
-/* What `resume` has found and done, collected and as readable text. */
+/* What `resume` has found and done, as readable text. */
 
-/** Maximum number of reports that are kept. Those that need an operator are always kept. */
-export const MAX_KEPT = 10_000;
 /** Maximum number of reports that are listed, in addition to those that need an operator. */
 const MAX_LISTED = 50;
-
-/** The reports about the entities of one kind. */
-export interface Resumed {
-  /** name of the kind, such as `order` */
-  readonly entity: string;
-  looked: number;
-  readonly counts: Partial<Record<ResumeReport['outcome'], number>>;
-  /**
-   * every report that needs an operator, and reports of changed entities while there are fewer than
-   * `MAX_KEPT` reports
-   */
-  readonly orders: ResumeReport[];
-  /** number of further entities that were changed */
-  omitted: number;
-}
-
-export function nothingResumed(entity: string): Resumed {
-  return { entity, looked: 0, counts: {}, orders: [], omitted: 0 };
-}
-
-/** Adds the next report. */
-export function addReport(resumed: Resumed, report: ResumeReport): void {
-  const { counts, orders } = resumed;
-  resumed.looked += 1;
-  counts[report.outcome] = (counts[report.outcome] ?? 0) + 1;
-  if (report.remedy !== undefined) orders.push(report);
-  else if (isUnchanged(report)) return;
-  else if (orders.length < MAX_KEPT) orders.push(report);
-  else resumed.omitted += 1;
-}
-
-function isUnchanged({ outcome, recorded, setAside }: ResumeReport): boolean {
-  return (outcome === 'running' || outcome === 'ended') && recorded.length + setAside.length === 0;
-}
 
 /** How many entities need an operator, and the remedy of the first; undefined if none does. */
 export function leftForOperator(resumed: readonly Pick<Resumed, 'entity' | 'orders'>[]): string | undefined {

@@ -1,12 +1,13 @@
 import process from 'node:process';
 import { setTimeout } from 'node:timers/promises';
 import type { Command } from 'commander';
-import { type Api, apiOf } from '../connections/api.js';
+import type { Api } from '../connections/api.js';
+import { apiOf } from '../connections/api-address.js';
 import { progressBar } from '../printing/progress-bar.js';
 import { untitled } from '../printing/table.js';
 import { counted, type Paint } from '../printing/terminal.js';
 import { asFailure, Failure } from '../script/failure.js';
-import { unlessEnded } from '../script/interrupt.js';
+import { withLastStep } from '../script/interrupt.js';
 import { numberFrom } from '../script/parsers.js';
 import { addScript, type CommonOptions, report, type Session } from '../script/script.js';
 
@@ -57,7 +58,7 @@ export function addLoad(program: Command, session: Session): void {
       const { loaded } = soFar();
       report(session, options, loaded, () => loadLines(loaded, session.terminal.paint));
     };
-    await unlessEnded(
+    await withLastStep(
       async () =>
         await place(({ accepted, ...times }) =>
           bar.show({ what: 'accepted', done: accepted, total: options.count, note: percentilesOf(times) }),
@@ -167,7 +168,7 @@ function loadLines(loaded: Load, paint: Paint): readonly string[] {
   return untitled(
     [
       ['accepted', `${accepted} of ${counted(sent, 'order', 'orders')}, ${perSecond.toFixed(1)}/s`],
-      ['until then', `${percentilesOf(loaded)}, longest ${ms(longest)}`],
+      ['latency', `${percentilesOf(loaded)}, longest ${ms(longest)}`],
       ...Object.entries(failed).map(([code, count]) => [
         code,
         { text: String(count), format: 'red' as const },

@@ -2,7 +2,7 @@ import { type Command, Option } from 'commander';
 import { Webhook } from 'standardwebhooks';
 import type { PaymentFact } from '../../order/commands.js';
 import type { OrderEvent } from '../../order/events.js';
-import { apiOf } from '../connections/api.js';
+import { apiOf } from '../connections/api-address.js';
 import { withMongo } from '../connections/databases.js';
 import { refuseOtherSystem } from '../connections/gateway.js';
 import { eventsOf } from '../connections/order-events.js';
@@ -26,9 +26,9 @@ export function addSettle(program: Command, session: Session): void {
     .addOption(new Option('--declined', 'the customer did not'));
   command.action(async (orderId: string) => {
     const options = command.optsWithGlobals<SettleOptions>();
-    const outcome = options.authorized === true ? 'authorized' : 'declined';
-    if (outcome === 'declined' && options.declined !== true)
-      throw usageFailure('say how it ends: --authorized or --declined');
+    const { authorized = false, declined = false } = options;
+    if (!authorized && !declined) throw usageFailure('say how it ends: --authorized or --declined');
+    const outcome = authorized ? 'authorized' : 'declined';
     const config = configOf(session);
     // With a key it checks nothing, but the ledger of another system has no such payment.
     await refuseOtherSystem(session, options);
@@ -84,7 +84,6 @@ async function settleInLedger(
   ]);
   const settling = withMongo(
     session,
-    {},
     async ({ db }) => await sandboxPayments(db).settlePending(reference, outcome),
   );
   return await settling.catch((error: unknown) => {

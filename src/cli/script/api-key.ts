@@ -2,18 +2,17 @@ import { readFileSync } from 'node:fs';
 import { messageOf } from '../../outages/message-of.js';
 import { hideSecret } from '../../redaction.js';
 import { exitCodes, Failure, usageFailure } from './failure.js';
-import type { CommonOptions, Session } from './script.js';
+import type { CommonOptions, KeyFile, Session } from './script.js';
 
 /**
  * Reads the file of `--key-file`. It is read once, because it may be a pipe, as in `--key-file
  * <(pass show orders)`.
  *
- * @returns the key
  * @throws Failure if the file cannot be read, or has no key
  */
-export function readKeyFile(path: string): string {
+export function readKeyFile(path: string): KeyFile {
   try {
-    return checkedKey(readFileSync(path, 'utf8'), path);
+    return { apiKey: checkedKey(readFileSync(path, 'utf8'), path) };
   } catch (error) {
     if (error instanceof Failure) throw error;
     throw usageFailure(`${path} cannot be read: ${messageOf(error)}`);
@@ -22,7 +21,7 @@ export function readKeyFile(path: string): string {
 
 /** The API key of `--key-file` or `ORDERS_KEY`; undefined if there is none. */
 export function apiKeyOf({ env }: Session, { keyFile }: CommonOptions): string | undefined {
-  if (keyFile !== undefined) return keyFile;
+  if (keyFile !== undefined) return keyFile.apiKey;
   const given = env['ORDERS_KEY']?.trim() ?? '';
   return given === '' ? undefined : checkedKey(given, 'ORDERS_KEY');
 }

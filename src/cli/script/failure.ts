@@ -7,12 +7,12 @@ import { ConfigError } from '../../server/config/variables.js';
 /** The exit codes of the scripts. `connections/api.ts` has the code of each HTTP status. */
 export const exitCodes = {
   done: 0,
-  /** the order, its version or a rule does not allow the command */
+  /** the order, its version or a rule does not allow the command; or a check found something */
   refused: 1,
   /** the arguments, options or input are wrong, or the key does not allow the request */
   usage: 2,
   notFound: 3,
-  /** no answer: a command may still take effect */
+  /** no complete answer; a command may still take effect */
   unavailable: 4,
   unexpected: 5,
   interrupted: 130,

@@ -9,7 +9,7 @@ let isEnding = false;
 let endsWithReader = false;
 
 /**
- * Ends this process after the last steps of the work under way (`unlessEnded`). A second call
+ * Ends this process after the last steps of the work under way (`withLastStep`). A second call
  * changes nothing.
  */
 function endNow(end: () => void): void {
@@ -67,7 +67,7 @@ export function endWithReader(): void {
 }
 
 /** Runs `work`. If this process has to end before the work is done, `lastStep` runs first. */
-export async function unlessEnded<T>(
+export async function withLastStep<T>(
   work: () => Promise<T>,
   lastStep: () => void | Promise<void>,
 ): Promise<T> {
@@ -85,12 +85,12 @@ export async function unlessEnded<T>(
  * Runs `work`, then `cleanUp`. If this process has to end, or its terminal is closed (SIGHUP),
  * `cleanUp` runs immediately, and `work` is abandoned.
  */
-export async function cleanedUp<T>(work: () => Promise<T>, cleanUp: () => Promise<void>): Promise<T> {
+export async function withCleanUp<T>(work: () => Promise<T>, cleanUp: () => Promise<void>): Promise<T> {
   let cleaning: Promise<void> | undefined;
   const clean = () => (cleaning ??= cleanUp());
   process.on('SIGHUP', hangUp);
   try {
-    return await unlessEnded(async () => {
+    return await withLastStep(async () => {
       try {
         return await work();
       } finally {

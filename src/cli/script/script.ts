@@ -30,12 +30,17 @@ export interface TemporalGateway {
   readonly close: () => Promise<void>;
 }
 
+export interface KeyFile {
+  /** an API key or an access token */
+  readonly apiKey: string;
+}
+
 /** Options of every script. */
 export interface CommonOptions {
   readonly json?: true;
   readonly url?: string;
-  /** the key that the file of `--key-file` contains */
-  readonly keyFile?: string;
+  /** the file of `--key-file`, as it was read */
+  readonly keyFile?: KeyFile;
   readonly direct?: true;
 }
 

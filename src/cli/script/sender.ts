@@ -5,7 +5,7 @@ import type { CommandMeta } from '../../log/gateway/message.js';
 import { apiKeyOf } from './api-key.js';
 import { checkKeys } from './check.js';
 import { exitCodes, Failure, usageFailure } from './failure.js';
-import { unlessEnded } from './interrupt.js';
+import { withLastStep } from './interrupt.js';
 import type { CommandOptions, RequestOptions } from './options.js';
 import type { CommonOptions, Session } from './script.js';
 
@@ -37,7 +37,7 @@ export async function sendRequest<T>(
  */
 export async function underKey<T>({ terminal }: Session, key: string, send: () => Promise<T>): Promise<T> {
   try {
-    return await unlessEnded(send, () =>
+    return await withLastStep(send, () =>
       terminal.complain(`interrupted: it may still take effect; to try again, add --key ${key}`),
     );
   } catch (error) {
@@ -103,8 +103,8 @@ export function metaOf({ key, ifMatch, actor, onBehalfOf }: CommandOptions): Com
  */
 export async function checkSender({ key, actor, onBehalfOf }: CommandMeta): Promise<void> {
   await checkKeys({ key, actor, ...(onBehalfOf === undefined ? {} : { onBehalfOf }) });
-  const isOwn = /^temporal:/i.test(actor);
-  if (isReserved(actor) && !isOwn)
+  const hasTemporalPrefix = /^temporal:/i.test(actor);
+  if (isReserved(actor) && !hasTemporalPrefix)
     throw usageFailure('only the system, or a key, gives such a name: choose another for --actor');
   if (onBehalfOf !== undefined && isSystemName(onBehalfOf))
     throw usageFailure('only the system has such a name: choose another for --on-behalf-of');

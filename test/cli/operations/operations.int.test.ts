@@ -217,6 +217,7 @@ test.each(logs.map(({ entity }) => entity.name))('of %s, an unknown id ends with
   for (const line of [`verify --order ${id}`, `resume ${id}`])
     expect(await orders(`${line} --entity ${name}`)).toMatchObject({
       exitCode: 3,
+      out: '',
       err: `${name}_not_found: there is no ${name} ${id}`,
     });
 });

@@ -1,4 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
+import { stateOf } from '../../../src/cli/operations/rebuild.js';
 import { logs } from '../../../src/entity-logs.js';
 import { addressOf } from '../connections/serving.js';
 import { runWithoutTemporal } from '../without-temporal.js';
@@ -48,4 +49,23 @@ test('a rebuild is waited for while the API is away, which is said once', async 
   const { exitCode, out, err } = await runWithoutTemporal('rebuild orders', env);
   expect({ exitCode, out }).toEqual({ exitCode: 0, out: 'orders is rebuilt' });
   expect(err).toMatch(/^the API at \S+ answered 503; waiting for it$/);
+});
+
+describe('a requested rebuild', () => {
+  const progress = { startedAt: new Date(0).toISOString(), done: 1, total: 2, perSecond: 1 };
+  const underWay = (rebuildId: string) => ({ rebuildId: 'r-0', rebuilding: { rebuildId, ...progress } });
+  const done = (rebuildId: string) => ({ rebuildId });
+
+  test.each([
+    ['waits until it begins', undefined, done('r-0'), 'waiting'],
+    ['waits until it begins', done('r-0'), done('r-0'), 'waiting'],
+    ['waits while it is not listed', underWay('r-1'), undefined, 'waiting'],
+    ['waits while another one is under way', underWay('r-0'), underWay('r-0'), 'waiting'],
+    ['waits while it is under way', done('r-0'), underWay('r-1'), 'waiting'],
+    ['is done', underWay('r-1'), done('r-1'), 'done'],
+    ['is overtaken by one that begins', underWay('r-1'), underWay('r-2'), 'overtaken'],
+    ['is overtaken by one that is done', done('r-0'), done('r-2'), 'overtaken'],
+  ])('%s', (_, before, status, state) => {
+    expect(stateOf('r-1', status, before)).toBe(state);
+  });
 });

@@ -2,14 +2,14 @@ import { once } from 'node:events';
 import process from 'node:process';
 import type { Command } from 'commander';
 import { workflowId } from '../../../order-log.js';
-import { apiOf } from '../../connections/api.js';
-import { exitCodes, Failure } from '../../script/failure.js';
-import { cleanedUp, endWithReader } from '../../script/interrupt.js';
+import { apiOf } from '../../connections/api-address.js';
+import { exitCodes, Failure, usageFailure } from '../../script/failure.js';
+import { endWithReader, withCleanUp } from '../../script/interrupt.js';
 import { addScript, type CommonOptions, report, type Session } from '../../script/script.js';
 import { type Narrator, narrator } from './narrator.js';
 import { readScorecard } from './scorecard.js';
-import type { StackFolder } from './stack.js';
-import { type End, type Player, player, stories } from './stories.js';
+import type { TemporarySystem } from './stack.js';
+import { type Player, player, stories, type StoryResult } from './stories.js';
 
 interface DemoOptions extends CommonOptions {
   readonly keep?: true;
@@ -31,6 +31,7 @@ export function addDemo(program: Command, session: Session): void {
     const options = command.optsWithGlobals<DemoOptions>();
     const narrate = narrator(session, options);
     if (options.url !== undefined) {
+      if (options.keep === true) throw usageFailure('--keep cannot be used with --url: it starts no system');
       const api = apiOf(session, options);
       const orders = await playStories(player(api, narrate));
       report(session, options, { orders }, () => ['', ...links(api.url, orders)]);
@@ -39,7 +40,7 @@ export function addDemo(program: Command, session: Session): void {
     const { newStack } = await import('./stack.js');
     const stack = await newStack();
     const { keep = false } = options;
-    await cleanedUp(
+    await withCleanUp(
       () => wholeStory(session, options, narrate, stack),
       () => narrate.during('Stopping everything', () => stack.end({ keep })),
     );
@@ -47,8 +48,8 @@ export function addDemo(program: Command, session: Session): void {
 }
 
 /** Plays each story with a new order. */
-async function playStories({ play }: Player): Promise<readonly End[]> {
-  const ends: End[] = [];
+async function playStories({ play }: Player): Promise<readonly StoryResult[]> {
+  const ends: StoryResult[] = [];
   for (const story of stories) ends.push(await play(story));
   return ends;
 }
@@ -57,21 +58,21 @@ async function wholeStory(
   session: Session,
   options: DemoOptions,
   narrate: Narrator,
-  { folder, start }: StackFolder,
+  { folder, start }: TemporarySystem,
 ): Promise<void> {
   const { print, complain } = session.terminal;
   const stack = await narrate.during('Starting a system of its own', start);
-  const ours = { ...session, env: stack.env };
-  const api = apiOf(ours, {});
-  const plays = player(api, narrate);
-  const played = await playStories(plays);
+  const demoSession = { ...session, env: stack.env };
+  const api = apiOf(demoSession, {});
+  const demoPlayer = player(api, narrate);
+  const played = await playStories(demoPlayer);
   const { killWorker, stopMongodb } = await import('./faults.js');
-  const killed = await killWorker(stack, plays, narrate);
-  const away = await stopMongodb(stack, api, plays, narrate);
+  const killed = await killWorker(stack, demoPlayer, narrate);
+  const away = await stopMongodb(stack, api, demoPlayer, narrate);
   const orders = [...played, killed, ...away];
 
   const { lines, ...scorecard } = await narrate.during('Reading the ledgers', () =>
-    readScorecard(ours, stack, orders),
+    readScorecard(demoSession, stack, orders),
   );
   report(session, options, { api: stack.api, temporalUi: stack.temporalUi, orders, scorecard }, () => [
     '',
@@ -99,6 +100,6 @@ async function wholeStory(
 }
 
 /** Lines with a link to the page of each order. */
-function links(api: string, orders: readonly End[]): readonly string[] {
+function links(api: string, orders: readonly StoryResult[]): readonly string[] {
   return ['See them:', ...orders.map(({ orderId, title }) => `  ${api}/orders/${orderId}  ${title}`)];
 }

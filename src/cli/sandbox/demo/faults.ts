@@ -4,7 +4,7 @@ import { type Api, apiPath } from '../../connections/api.js';
 import { exitCodes, Failure } from '../../script/failure.js';
 import type { Narrator } from './narrator.js';
 import type { Stack } from './stack.js';
-import { atRestAs, authorizing, type End, orderBody, type Player } from './stories.js';
+import { atRestAs, authorizing, orderBody, type Player, type StoryResult } from './stories.js';
 
 /* The faults that the demo causes in its own system. */
 
@@ -20,7 +20,7 @@ export async function killWorker(
   { worker }: Stack,
   { create, reach }: Player,
   narrate: Narrator,
-): Promise<End> {
+): Promise<StoryResult> {
   const title = 'A worker is killed in the middle of an order';
   narrate.title(title, 'The worker asks the bank, and is killed before the answer.');
   narrate.command('create --payment tok_slow');
@@ -44,7 +44,7 @@ export async function stopMongodb(
   api: Api,
   { create }: Player,
   narrate: Narrator,
-): Promise<readonly End[]> {
+): Promise<readonly StoryResult[]> {
   const title = 'MongoDB stops for ten seconds';
   narrate.title(
     title,
@@ -66,7 +66,7 @@ export async function stopMongodb(
   } finally {
     mongodb.resume();
   }
-  const ends: End[] = [];
+  const ends: StoryResult[] = [];
   await narrate.during('MongoDB is back, and the orders continue by themselves', async () => {
     for (const orderId of placed) {
       const { version, status } = await confirmed(api, orderId);

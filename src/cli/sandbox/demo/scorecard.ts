@@ -4,7 +4,8 @@ import type { VerifyReport } from '../../../log/proof/verify.js';
 import type { OrderEvent } from '../../../order/events.js';
 import { formatMoney } from '../../../order/money.js';
 import { sum } from '../../../order/order.js';
-import { type Api, apiOf } from '../../connections/api.js';
+import type { Api } from '../../connections/api.js';
+import { apiOf } from '../../connections/api-address.js';
 import { withDatabases } from '../../connections/databases.js';
 import { eventsOf } from '../../connections/order-events.js';
 import { verifyLines } from '../../printing/discrepancies.js';
@@ -12,12 +13,12 @@ import { untitled } from '../../printing/table.js';
 import { counted, type Paint } from '../../printing/terminal.js';
 import type { Session } from '../../script/script.js';
 import type { Stack } from './stack.js';
-import type { End } from './stories.js';
+import type { StoryResult } from './stories.js';
 
 /** Counts the demo's orders in every ledger, and verifies its whole system. */
-export async function readScorecard(session: Session, stack: Stack, orders: readonly End[]) {
+export async function readScorecard(session: Session, stack: Stack, orders: readonly StoryResult[]) {
   const { verifyOrders } = await import('../../../effects/proof/verify-orders.js');
-  return await withDatabases(session, {}, async (databases) => {
+  return await withDatabases(session, async (databases) => {
     const ids = orders.map(({ orderId }) => orderId);
     const counts = scoreOf(await readLedgers(apiOf(session, {}), databases, ids));
     const verified = await verifyOrders(databases, {});

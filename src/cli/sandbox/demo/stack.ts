@@ -48,15 +48,17 @@ const MAIN = fileURLToPath(new URL('../../../../workers/main.js', import.meta.ur
  * system.
  */
 const INHERITED = /^(PATH|HOME|TMPDIR|LANG|PIP_\w+|SSL_CERT_\w+|\w*proxy)$/i;
+/** The text that a process prints when it is ready (`workers/welcome.ts`), complete. */
+export const READY = /Ready in [^]*\n\n$/;
 /** How long a process may take to be ready, a download of the servers included. */
 const READY_WITHIN_MS = 600_000;
 const STOP_WITHIN_MS = 20_000;
 
 /**
- * A stack that has a folder, but may not be started yet. It can be ended at any time, even during
+ * A system that has a folder, but may not be started yet. It can be ended at any time, even during
  * its start.
  */
-export interface StackFolder {
+export interface TemporarySystem {
   readonly folder: string;
   /** @param note called with what is being done */
   readonly start: (note: (text: string) => void) => Promise<Stack>;
@@ -65,7 +67,7 @@ export interface StackFolder {
 }
 
 /** Makes the folder of a stack, in the folder for temporary files. */
-export async function newStack(): Promise<StackFolder> {
+export async function newStack(): Promise<TemporarySystem> {
   const folder = await mkdtemp(join(tmpdir(), 'orders-demo-'));
   const running = new Set<ChildProcess>();
   let mongodb: ReturnType<typeof pausable> | undefined;
@@ -144,7 +146,7 @@ async function startProcess({ roles, folder, running, note }: Starting) {
         stream.setEncoding('utf8').on('data', (text: string) => {
           printed += text;
           for (const [, stage = ''] of text.matchAll(/^… (.+)$/gm)) note(stage);
-          isReady ||= /Ready in [^]*\n\n$/.test(printed);
+          isReady ||= READY.test(printed);
           if (isReady) resolve();
         });
     }),

@@ -121,7 +121,7 @@ function shipped(
 }
 
 /** How an order of the demo ended. */
-export interface End {
+export interface StoryResult {
   readonly orderId: string;
   readonly title: string;
   readonly version?: number;
@@ -133,7 +133,7 @@ export interface Player {
   readonly create: (order: OrderBody) => Promise<string>;
   /** @throws Failure if it takes too long */
   readonly reach: (orderId: string, from: Order | undefined, until: Condition) => Promise<Order>;
-  readonly play: (story: Story) => Promise<End>;
+  readonly play: (story: Story) => Promise<StoryResult>;
 }
 
 export function player(api: Api, narrate: Narrator): Player {

@@ -3,16 +3,16 @@ import { exitCodes, Failure } from '../script/failure.js';
 import type { Session } from '../script/script.js';
 
 /**
- * Asks the API again and again, until `outcomeOf` returns a value for its answer. Returns that
+ * Asks the API again and again, until `resultIn` returns a value for its answer. Returns that
  * value. It continues while the API is away, which it tells the user once.
  *
  * @param beforeLine called before a line is printed
  * @throws Failure if the API refuses the request
  */
-export async function polled<T, R>(
+export async function pollUntil<T, R>(
   { terminal: { complain } }: Session,
   ask: () => Promise<T>,
-  outcomeOf: (answer: T) => R | undefined | Promise<R | undefined>,
+  resultIn: (answer: T) => R | undefined | Promise<R | undefined>,
   { everyMs, beforeLine }: { readonly everyMs: number; readonly beforeLine?: () => void },
 ): Promise<R> {
   let isAway = false;
@@ -31,8 +31,8 @@ export async function polled<T, R>(
       continue;
     }
     isAway = false;
-    const outcome = await outcomeOf(answer);
-    if (outcome !== undefined) return outcome;
+    const result = await resultIn(answer);
+    if (result !== undefined) return result;
   }
 }
 
