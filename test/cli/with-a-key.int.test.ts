@@ -88,6 +88,10 @@ test('webhooks: an endpoint is made, tried, changed, read, sent to again and del
     expect(await did(`webhooks test ${id}`)).toMatch(/^delivered: HTTP 204, \d+ ms$/);
     expect(receiver.received).toMatchObject([{ path: '/hook', event: { type: 'webhook.test.v1' } }]);
     await until(async () => expect(await did(`webhooks deliveries ${id}`)).toContain('webhook.test.v1'));
+    expect(await orders('webhooks deliveries nobody', env)).toMatchObject({
+      exitCode: 3,
+      err: expect.stringContaining('endpoint_not_found'),
+    });
     expect(await did(`webhooks change ${id} --payload order --per-second 5`)).toContain('· order');
     expect(await did(`webhooks rotate-secret ${id}`)).toMatch(/\nwhsec_/);
     expect(await did(`webhooks disable ${id}`)).toContain('disabled');

@@ -239,7 +239,10 @@ function addDeliveryList(webhooks: Command, session: Session): void {
     const options = command.optsWithGlobals<DeliveryOptions>();
     const { event, before, limit = DELIVERIES } = options;
     const path = `${pathOf(endpointId)}/deliveries`;
-    const { data } = await apiOf(session, options).get<Page<DeliveryAnswer>>(path, { event, before, limit });
+    const api = apiOf(session, options);
+    const { data } = await api.get<Page<DeliveryAnswer>>(path, { event, before, limit });
+    // Fails if there is no such endpoint.
+    if (data.length === 0) await api.get<Endpoint>(pathOf(endpointId));
     const rows = data.map((one): readonly Cell[] => [
       one.at,
       one.eventId,
