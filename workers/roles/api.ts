@@ -31,8 +31,8 @@ import { resume } from '../../src/log/resume/resume.js';
 import { orderLog } from '../../src/order-log.js';
 import type { Config } from '../../src/server/config.js';
 import { openCachedOrders, type CachedOrders } from '../../src/views/cache/cached-orders.js';
+import { createApp, exposureOf, hasOwnPortForOperations } from './app.js';
 import { gatewayOf } from './gateway.js';
-import { createApp, exposureOf, hasOwnPortForOperations } from './operations.js';
 import { dependencies } from './readiness.js';
 import type { RoleContext, RunningRole } from './role.js';
 
