@@ -8,7 +8,7 @@ import { cliLinesForAll } from '../src/log/entity-log/cli-lines.js';
 import { logNamed, logs } from '../src/entity-logs.js';
 import { orderLog } from '../src/order-log.js';
 import * as workflows from '../src/workflows.js';
-import { createFeedWork } from '../workers/roles/feed-activities.js';
+import { createFeedWork, leasedTaskNames } from '../workers/roles/feed-work.js';
 import { usageErrorOf } from './cli/command-line.js';
 
 const byName = logs.map((log) => [log.entity.name, log] as const);
@@ -23,10 +23,11 @@ test.each(byName)('a worker has the workflow %s', (name) => {
 });
 
 test.each(byName)('the feed of the kind %s has a sequencer', (_name, { feedId }) => {
-  const db = new MongoClient('mongodb://127.0.0.1').db('none');
-  const client = new Client({ connection: Connection.lazy() });
-  const { leased } = createFeedWork({ db, client, tail: new FeedTail(orderLog, db), taskQueue: 'none' });
-  expect(leased.map(({ name }) => name)).toContain(sequencerTask(feedId));
+  expect(leasedTasks()).toContain(sequencerTask(feedId));
+});
+
+test('readiness looks for the holder of each leased task of the feed', () => {
+  expect([...leasedTaskNames].sort()).toEqual([...leasedTasks()].sort());
 });
 
 test.each(byName)(
@@ -48,6 +49,13 @@ test('the remedies for all kinds of entities name commands that exist', () => {
   const rebuilds = logs.map(({ view }) => rebuild(view.collection));
   for (const command of [...Object.values(others), ...rebuilds]) expectToExist(command);
 });
+
+function leasedTasks(): readonly string[] {
+  const db = new MongoClient('mongodb://127.0.0.1').db('none');
+  const client = new Client({ connection: Connection.lazy() });
+  const { leased } = createFeedWork({ db, client, tail: new FeedTail(orderLog, db), taskQueue: 'none' });
+  return leased.map(({ name }) => name);
+}
 
 function expectToExist(command: string): void {
   const [, line = ''] = /^npx orders (.+)$/.exec(command) ?? [];

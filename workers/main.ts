@@ -18,7 +18,7 @@ import { exit, ignoreLostOutput } from '../src/bootstrap/lost-output.mjs';
 import { stage } from '../src/bootstrap/progress.mjs';
 import { checkArguments } from './start/arguments.mjs';
 import { HELP } from './start/help.mjs';
-import { type Close, closeInOrder, stopSignal } from './stop.js';
+import { type Close, closeInReverse, stopSignal } from './stop.js';
 import { type Started, welcome } from './welcome.js';
 
 const CACHE_DIR = fileURLToPath(new URL('../../.cache', import.meta.url));
@@ -40,8 +40,7 @@ try {
 } catch (error) {
   if (!stopping.aborted) problem = messageOf(error);
 }
-if (closes.length > 0)
-  await stage('Stopping', () => closeInOrder(closes.toReversed().map((close) => ({ closes: [close] }))));
+if (closes.length > 0) await stage('Stopping', () => closeInReverse(closes));
 if (problem !== undefined) {
   process.stderr.write(`${problem}\n`);
   process.exitCode = 1;
@@ -58,21 +57,10 @@ function needsProviders({ roles }: Config): boolean {
 
 /** Starts everything in the order of dependencies. Everything is closed in the reverse order. */
 async function start(given: Config, providers: Providers): Promise<Started> {
-  const { http, roles } = given;
-  if (roles.has('write') || roles.has('read')) await assertPortFree(http.host, http.port, 'HTTP_PORT');
-  if (http.opsPort !== undefined) await assertPortFree(http.host, http.opsPort, 'OPS_PORT');
-  const health = await serveLiveness(http);
-
+  await checkPorts(given);
+  const health = await serveLiveness(given.http);
   const servers = await embed(given);
-  const config: Config = {
-    ...given,
-    temporal: {
-      ...given.temporal,
-      address: servers?.temporal?.address ?? given.temporal.address,
-      ...(servers?.temporal && { uiUrl: servers.temporal.uiUrl }),
-    },
-    mongodb: { ...given.mongodb, uri: servers?.mongodb?.uri ?? given.mongodb.uri },
-  };
+  const config = withServers(given, servers);
   const [{ startRoles }] = await Promise.all([
     import('./roles.js'),
     servers && stage(`Starting ${namesOf(given)}`, () => servers.ready(stopping)),
@@ -91,10 +79,30 @@ async function start(given: Config, providers: Providers): Promise<Started> {
   };
 }
 
+/** @throws Error that names the port and its variable, if another program uses one of our ports */
+async function checkPorts({ http, roles }: Config): Promise<void> {
+  const { host, port, opsPort, healthPort } = http;
+  if (roles.has('write') || roles.has('read')) await assertPortFree(host, port, 'HTTP_PORT');
+  if (opsPort !== undefined) await assertPortFree(host, opsPort, 'OPS_PORT');
+  if (healthPort !== undefined) await assertPortFree(host, healthPort, 'HEALTH_PORT');
+}
+
+/** The configuration with the addresses of the embedded servers. */
+function withServers(config: Config, servers: Servers | undefined): Config {
+  const { temporal, mongodb } = servers ?? {};
+  return {
+    ...config,
+    temporal: {
+      ...config.temporal,
+      ...(temporal && { address: temporal.address, uiUrl: temporal.uiUrl }),
+    },
+    mongodb: { ...config.mongodb, ...(mongodb && { uri: mongodb.uri }) },
+  };
+}
+
 /** @returns the address of the liveness check */
 async function serveLiveness({ host, healthPort }: Config['http']): Promise<string | undefined> {
   if (healthPort === undefined) return undefined;
-  await assertPortFree(host, healthPort, 'HEALTH_PORT');
   const liveness = await startLiveness(host, healthPort);
   closes.push(() => liveness.close());
   return `${addressOf(host, liveness.port)}/health/live`;

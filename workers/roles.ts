@@ -10,7 +10,7 @@ import { ensureStockIndexes } from '../src/effects/inventory/stock.js';
 import { setUpSandbox } from '../src/effects/payments/sandbox-set-up.js';
 import type { Providers } from '../src/effects/provider-modules.js';
 import { ensureForgettingIndexes } from '../src/forgetting/forgettings.js';
-import { destroyBeforeUse, ensureTombstoneIndex } from '../src/forgetting/tombstones.js';
+import { ensureTombstoneIndex, holdUntilForgottenKeysAreDestroyed } from '../src/forgetting/tombstones.js';
 import { detectDatabaseLoss } from '../src/identity/database-identity.js';
 import { FeedTail } from '../src/log/feed/tail.js';
 import { ensureJournalIndexes } from '../src/log/journal/journal.js';
@@ -21,7 +21,7 @@ import { logs } from '../src/entity-logs.js';
 import { orderLog } from '../src/order-log.js';
 import type { Config } from '../src/server/config.js';
 import { connectMongo, connectTemporal } from '../src/server/connections.js';
-import { masterKeysOf } from '../src/server/keys/master-key-file.js';
+import { ensureMasterKeys } from '../src/server/keys/master-key-file.js';
 import { createLogger } from '../src/server/logging/logger.js';
 import { setUp } from '../src/server/set-up.js';
 import { startFeed } from './roles/feed.js';
@@ -104,41 +104,26 @@ export async function startRoles(options: RolesOptions): Promise<RunningRoles> {
   }
 }
 
-/** Starts the roles, and adds each to `opened` as soon as it exists. */
+/**
+ * Starts the roles, and adds each to `opened` as soon as it exists.
+ *
+ * @throws AbortError if `stopping` has aborted
+ */
 async function openRoles(options: RolesOptions, opened: Opened): Promise<Addresses> {
   const { config, stopping } = options;
   const { roles } = config;
-  // Makes the key of a system that is on this machine alone. Throws if there are no master keys,
-  // because the process would take orders whose personal data it cannot seal.
-  masterKeysOf(config);
+  ensureMasterKeys(config);
   const context = connect(options, opened);
   installRuntime(context.logger);
   const needed = [setUp({ ...context, setUpSteps: SET_UP_STEPS, detectDatabaseLoss, abort: stopping })];
-  if (roles.has('worker')) {
-    const worker = startOrderWorker({ ...context, workflowBundle: WORKFLOW_BUNDLE });
-    opened.workers.push(() => worker.stop());
-    needed.push(worker.ready);
-    const tracking = startTracking(context);
-    opened.senders.push(() => tracking.stop());
-  }
-  if (roles.has('feed')) {
-    const feed = startFeed(context);
-    opened.workers.push(() => feed.stop());
-    needed.push(feed.ready);
-  }
-  if (roles.has('kafka') && config.kafka !== undefined) {
-    // Kafka's client is loaded only by this role.
-    const { startKafka } = await import('./roles/kafka.js');
-    const running = startKafka(context, config.kafka);
-    opened.senders.push(() => running.stop());
-  }
+  if (roles.has('worker')) needed.push(openWorker(context, opened));
+  if (roles.has('feed')) needed.push(openFeed(context, opened));
+  if (roles.has('kafka')) await openKafka(context, opened);
   const hasApi = roles.has('write') || roles.has('read');
   const addresses = hasApi
     ? await stage('Starting the API', () => serveApi(context, stopping, opened))
     : await serveOperations(context, opened);
-  await stage('Getting ready', async (note) => {
-    if (!(await isDoneSoon(needed, stopping))) note('a server does not answer; continuing without it');
-  });
+  await getReady(needed, stopping);
   return addresses;
 }
 
@@ -148,7 +133,7 @@ function connect({ config, providers, stopping }: RolesOptions, { connections }:
   connections.push(() => temporal.close());
   const mongo = connectMongo(config);
   connections.push(() => mongo.close());
-  destroyBeforeUse(mongo, stopping);
+  holdUntilForgottenKeysAreDestroyed(mongo, stopping);
   const tail = new FeedTail(orderLog, mongo.db);
   connections.push(() => tail.stop());
   return {
@@ -162,6 +147,31 @@ function connect({ config, providers, stopping }: RolesOptions, { connections }:
   };
 }
 
+/** @returns what resolves when the worker polls */
+function openWorker(context: RoleContext, { workers, senders }: Opened): Promise<void> {
+  const worker = startOrderWorker({ ...context, workflowBundle: WORKFLOW_BUNDLE });
+  workers.push(() => worker.stop());
+  const tracking = startTracking(context);
+  senders.push(() => tracking.stop());
+  return worker.ready;
+}
+
+/** @returns what resolves when the worker polls, and the reconciliation is scheduled */
+function openFeed(context: RoleContext, { workers }: Opened): Promise<void> {
+  const feed = startFeed(context);
+  workers.push(() => feed.stop());
+  return feed.ready;
+}
+
+async function openKafka(context: RoleContext, { senders }: Opened): Promise<void> {
+  const { kafka } = context.config;
+  if (kafka === undefined) return;
+  // Kafka's client is loaded only by this role.
+  const { startKafka } = await import('./roles/kafka.js');
+  const running = startKafka(context, kafka);
+  senders.push(() => running.stop());
+}
+
 async function serveApi(
   context: RoleContext,
   stopping: AbortSignal,
@@ -172,7 +182,7 @@ async function serveApi(
   // A separate connection pool, so that queries do not wait for the workers' writes.
   const mongo = connectMongo(context.config);
   connections.push(() => mongo.close());
-  destroyBeforeUse(mongo, stopping);
+  holdUntilForgottenKeysAreDestroyed(mongo, stopping);
   const api = await startApi({ ...context, mongo, page: PAGE_FOLDER });
   senders.push(() => api.stop());
   return { api: api.address, ...(api.opsAddress !== undefined && { operations: api.opsAddress }) };
@@ -189,7 +199,20 @@ async function serveOperations(context: RoleContext, { senders }: Opened): Promi
   return { operations: operations.address };
 }
 
-/** True if all of the work is done within `SERVER_WAIT_MS`. The work continues in any case. */
+/**
+ * Waits until all of the work is done, or `SERVER_WAIT_MS` have passed. The work continues in any
+ * case.
+ *
+ * @throws AbortError if `stopping` has aborted
+ */
+export async function getReady(needed: readonly Promise<void>[], stopping: AbortSignal): Promise<void> {
+  await stage('Getting ready', async (note) => {
+    const isReady = await isDoneSoon(needed, stopping);
+    stopping.throwIfAborted();
+    if (!isReady) note('a server does not answer; continuing without it');
+  });
+}
+
 async function isDoneSoon(work: readonly Promise<void>[], stopping: AbortSignal): Promise<boolean> {
   return Promise.race([
     Promise.all(work).then(() => true),

@@ -40,6 +40,11 @@ export async function closeInOrder(steps: readonly ClosingStep[]): Promise<void>
   }
 }
 
+/** Closes one after another, the last one first, even if one cannot be closed. */
+export async function closeInReverse(closes: readonly Close[]): Promise<void> {
+  for (const close of closes.toReversed()) await closeOne(close);
+}
+
 async function closeOne(close: Close): Promise<void> {
   try {
     await close();

@@ -1,6 +1,9 @@
 /*
- * A lock file, for work before TypeScript is compiled. `src/server/embedded/lock.ts` is the lock of
- * the compiled program.
+ * A lock file, for work before TypeScript is compiled. `src/server/embedded/lock.ts` is a second
+ * lock, of the compiled program, because each can do what the other cannot. This one needs no
+ * build, and sees whether a holder in another container or on another machine lives. The second one
+ * never has two holders. This one may have two in a rare race (`putBack`): a build can be repeated,
+ * but two servers must not use the same data.
  */
 import { randomUUID } from 'node:crypto';
 import { linkSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';

@@ -18,7 +18,8 @@ const NEEDED_NODE = [20, 19];
  * Installs the packages and builds the project, each only if its result is missing or out of date.
  * A checkout that is ready does not have to be writable.
  *
- * @throws Error with a one-line message if this process cannot prepare the checkout now
+ * @throws Error if this process cannot prepare the checkout now; its message has the output of the
+ *   program that failed, if one did
  */
 export async function prepare() {
   assertNode();

@@ -41,7 +41,7 @@ export async function exitOf(child) {
   }
 }
 
-/** Prints what went wrong on one line and exits. @param {unknown} error @returns {never} */
+/** Prints the message of an error and exits. @param {unknown} error @returns {never} */
 export function fail(error) {
   process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
   process.exit(1);

@@ -1,13 +1,22 @@
 import { createHash } from 'node:crypto';
 import { setTimeout } from 'node:timers/promises';
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
+import { ANSWER_WITHIN_MS, START_WAIT_FACTOR } from '../log/gateway/outcome.js';
 import { latestRun } from '../log/resume/kept-runs.js';
 import { committed, durable } from '../mongodb/durability.js';
 import { isTemporalOutage } from '../outages/temporal-outage.js';
+import { FRESH_MS } from '../sealing/key-store/key-cache.js';
 import type { Databases } from '../databases.js';
 import { findOpenOrders, ordersOf } from './customer-orders.js';
 import { forgettings, type ForgettingRow, latestForgetting } from './forgettings.js';
 import { type Forgetting, forgetWorkflow, forgetWorkflowId, type OpenOrders } from './messages.js';
+
+const RESERVE_MS = 4_000;
+/**
+ * How long a process may still start orders under a key that was taken out of use: it does not ask
+ * the key store again for `FRESH_MS`, and the start that it sends then may take its whole time.
+ */
+export const KEY_IN_USE_MS = FRESH_MS + START_WAIT_FACTOR * ANSWER_WITHIN_MS + RESERVE_MS;
 
 /** A request to forget a customer, without the id and the time that it gets. */
 export type ForgetRequest = Omit<Forgetting, 'id' | 'requestedAt'>;

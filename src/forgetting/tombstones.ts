@@ -23,8 +23,8 @@ export async function ensureTombstoneIndex(db: Db): Promise<void> {
 const BATCH_SIZE = 1_000;
 const TRY_AGAIN_MS = 1_000;
 
-/** Holds all keys of the store (`holdUntil`) until `destroyForgottenKeys` has succeeded. */
-export function destroyBeforeUse(
+/** Until `destroyForgottenKeys` has succeeded, no key of the store is used (`holdUntil`). */
+export function holdUntilForgottenKeysAreDestroyed(
   { db, keyStore }: { readonly db: Db; readonly keyStore: KeyStore },
   stopping: AbortSignal,
 ): void {

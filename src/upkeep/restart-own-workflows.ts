@@ -36,31 +36,28 @@ export async function restartOwnWorkflows(
   const deployment = { client, taskQueue };
   const { stranded, schedule, endedRebuilds } = await listOwnWorkflows(deployment, since);
   const problems: string[] = [];
-  const restart = async (name: string, work: Promise<boolean>, done: string): Promise<void> => {
+  const attempt = async (name: string, restart: () => Promise<void>): Promise<void> => {
     try {
-      if (await withTimeout(RESTART_TIMEOUT_MS, work)) logger.warn(`${name} ${done}.`);
+      await withTimeout(RESTART_TIMEOUT_MS, restart());
     } catch (error) {
       problems.push(`${name}: ${messageOf(error)}`);
     }
   };
   for (const one of stranded)
-    await restart(
-      one.workflowId,
-      replaceStranded(deployment, one),
-      'was started by an earlier version, and was ended or replaced',
-    );
+    await attempt(one.workflowId, async () => {
+      await replaceStranded(deployment, one);
+      logger.warn(`${one.workflowId} was started by an earlier version, and was ended or replaced.`);
+    });
   if (schedule === 'gone')
-    await restart(
-      'The schedule of the reconciliation',
-      ensureReconcileSchedule({ ...deployment, everyMs: reconcileEveryMs }),
-      'was gone and was created again',
-    );
+    await attempt('The schedule of the reconciliation', async () => {
+      if (await ensureReconcileSchedule({ ...deployment, everyMs: reconcileEveryMs }))
+        logger.warn('The schedule of the reconciliation was gone and was created again.');
+    });
   for (const ended of endedRebuilds)
-    await restart(
-      `The rebuild of ${ended.name}`,
-      restartEndedRebuild(db, deployment, ended),
-      'was ended from outside and was requested again',
-    );
+    await attempt(`The rebuild of ${ended.name}`, async () => {
+      if (await restartEndedRebuild(db, deployment, ended))
+        logger.warn(`The rebuild of ${ended.name} was ended from outside and was requested again.`);
+    });
   if (problems.length > 0) throw new Error(problems.join('; '));
 }
 
@@ -81,14 +78,13 @@ async function restartEndedRebuild(db: Db, deployment: Deployment, ended: EndedR
 async function replaceStranded(
   deployment: Deployment,
   { workflowId, runId, rebuiltName }: ListedWorkflow,
-): Promise<true> {
+): Promise<void> {
   if (rebuiltName === undefined) {
     const handle = deployment.client.workflow.getHandle(workflowId, runId);
     await handle.terminate('An earlier version started it.').catch((error: unknown) => {
       if (!(error instanceof WorkflowNotFoundError)) throw error;
     });
   } else await requestRebuild(deployment, rebuiltName, { endsRunning: true });
-  return true;
 }
 
 async function hasWorkLeft(db: Db, { name, runId }: EndedRebuild): Promise<boolean> {

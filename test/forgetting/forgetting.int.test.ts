@@ -13,7 +13,7 @@ import { forgetInOrder } from '../../src/forgetting/forget-order.js';
 import { storeStatus } from '../../src/forgetting/forgettings.js';
 import { forgetWorkflowId } from '../../src/forgetting/messages.js';
 import { requestForgetting } from '../../src/forgetting/request.js';
-import { destroyBeforeUse, ensureTombstoneIndex } from '../../src/forgetting/tombstones.js';
+import { holdUntilForgottenKeysAreDestroyed, ensureTombstoneIndex } from '../../src/forgetting/tombstones.js';
 import { detectDatabaseLoss } from '../../src/identity/database-identity.js';
 import { journal } from '../../src/log/journal/journal.js';
 import { readJournal } from '../../src/log/journal/read-journal.js';
@@ -435,7 +435,7 @@ test(
     expect(await unguarded.keyStore.openingKey(keyId)).toBeInstanceOf(Buffer);
     await unguarded.close();
     const restarted = connectMongo(api.config);
-    destroyBeforeUse(restarted, new AbortController().signal);
+    holdUntilForgottenKeysAreDestroyed(restarted, new AbortController().signal);
     expect(await restarted.keyStore.openingKey(keyId)).toBe('destroyed');
     expect((await restarted.keyStore.sealingKey(customerId)).keyId).not.toBe(keyId);
     await restarted.close();

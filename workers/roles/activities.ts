@@ -42,7 +42,10 @@ export function slotsOfProviders({ payments, inventory, carriers }: Providers = 
     inventory?.limits,
     carriers?.limits ?? SANDBOX_CARRIER_LIMITS,
   ];
-  return 2 * limits.reduce((sum, limit) => sum + (limit?.concurrency ?? 0), 0);
+  const inFlight = limits.reduce((sum, limit) => sum + (limit?.concurrency ?? 0), 0);
+  // As many calls may wait in the queue of a provider as may be in flight (`CallQueue`).
+  const queued = inFlight;
+  return inFlight + queued;
 }
 
 /** The carriers of `providers`; those of the sandbox by default. */
@@ -85,10 +88,11 @@ export function createActivities({
     }),
   );
   /**
-   * The activities for the entity whose workflow runs the current activity. Outside of an activity,
-   * these are the activities for orders.
+   * The activities for the entity whose workflow runs the current activity. The workflow's type
+   * names the entity, because the inputs of these activities do not, and stored histories keep
+   * their inputs. Outside of an activity, these are the activities for orders.
    */
-  const current = () => {
+  const ofRunningEntity = () => {
     const entity = activityInfo()?.workflowType ?? orderLog.entity.name;
     const found = byEntity.get(entity);
     if (found === undefined) throw new TypeError(`No activities are here for the entity ${entity}.`);
@@ -108,10 +112,10 @@ export function createActivities({
     };
   }
   return {
-    record: async (asked) => await current().record(asked),
-    recall: async (asked) => await current().recall(asked),
-    loadLog: async (asked) => await current().loadLog(asked),
-    claimResumption: async (asked) => await current().claimResumption(asked),
+    record: async (asked) => await ofRunningEntity().record(asked),
+    recall: async (asked) => await ofRunningEntity().recall(asked),
+    loadLog: async (asked) => await ofRunningEntity().loadLog(asked),
+    claimResumption: async (asked) => await ofRunningEntity().claimResumption(asked),
     reserve: step('reserve', inventory.reserve),
     release: step('release', inventory.release),
     deduct: step('deduct', inventory.deduct),

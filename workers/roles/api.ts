@@ -25,26 +25,17 @@ import { registerDocs } from '../../src/api/reference/docs.js';
 import { redirectToReference } from '../../src/api/reference/scalar-page.js';
 import type { HttpOptions } from '../../src/api/server.js';
 import { createSender } from '../../src/delivery/webhooks/sender.js';
-import { requestForgetting } from '../../src/forgetting/request.js';
+import { KEY_IN_USE_MS, requestForgetting } from '../../src/forgetting/request.js';
 import { createMarkUpdates } from '../../src/identity/database-identity.js';
 import { resume } from '../../src/log/resume/resume.js';
 import { orderLog } from '../../src/order-log.js';
 import type { Config } from '../../src/server/config.js';
 import { openCachedOrders, type CachedOrders } from '../../src/views/cache/cached-orders.js';
+import { createApp, exposureOf, hasOwnPortForOperations } from './app.js';
 import { gatewayOf } from './gateway.js';
-import { createApp, exposureOf, hasOwnPortForOperations } from './operations.js';
 import { dependencies } from './readiness.js';
 import type { RoleContext, RunningRole } from './role.js';
 
-/** How long a key is used before the key store is asked again. */
-const KEY_REMEMBERED_MS = 1_000;
-/** How long an order may take to start. */
-const START_WITHIN_MS = 10_000;
-/**
- * How long a process may still use a key after it was taken out of use, with a reserve. See
- * `Forgetting`.
- */
-const KEY_IN_USE_MS = KEY_REMEMBERED_MS + START_WITHIN_MS + 4_000;
 /** How long to wait for the new run of a resumed order. */
 const RESUMED_WITHIN_MS = 3_000;
 

@@ -7,7 +7,7 @@ import { describeUnheld, unheldTasks } from '../../src/log/leases/leases.js';
 import { committedInTime } from '../../src/mongodb/durability.js';
 import { isTemporalOutage } from '../../src/outages/temporal-outage.js';
 import { scheduleState } from '../../src/upkeep/reconcile-schedule.js';
-import { leasedTaskNames } from './feed-activities.js';
+import { leasedTaskNames } from './feed-work.js';
 
 /**
  * Which leased tasks no process holds, and since when; undefined if all are held. The delivery of

@@ -6,7 +6,7 @@ import { watchBuildsAndFeeds } from '../../src/log/views/feeding/watch-builds-an
 import { feedTaskQueue } from '../../src/log/workflow/system-workflow-names.js';
 import { healthIn } from '../../src/server/logging/log-changes.js';
 import { startUpkeep } from '../../src/upkeep/upkeep.js';
-import { createFeedWork } from './feed-activities.js';
+import { createFeedWork } from './feed-work.js';
 import type { RoleContext } from './role.js';
 import { type RunningWorker, startWorker } from './worker.js';
 

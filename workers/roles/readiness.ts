@@ -42,19 +42,19 @@ export function dependencies({ client, config, db, exposure }: ReadinessDeps): D
   const inTime: InTime = (call) => connection.withDeadline(Date.now() + CHECK_WITHIN_MS, call);
   const presence = createWorkerPresence(connection, namespace, inTime);
   return [
-    onTemporal(client, inTime),
-    onMongodb(db),
-    onWorkers(presence, taskQueue),
-    onRecording(exposure),
-    onFeed(db, presence, feedTaskQueue(taskQueue)),
-    ...(config.kafka === undefined ? [] : [onKafka(db, config.kafka)]),
-    onForks(db),
-    onReconciliation({ client, config, db }, inTime),
-    onStock(db),
+    temporalDependency(client, inTime),
+    mongodbDependency(db),
+    workersDependency(presence, taskQueue),
+    recordingDependency(exposure),
+    feedDependency(db, presence, feedTaskQueue(taskQueue)),
+    ...(config.kafka === undefined ? [] : [kafkaDependency(db, config.kafka)]),
+    forksDependency(db),
+    reconciliationDependency({ client, config, db }, inTime),
+    stockDependency(db),
   ];
 }
 
-function onTemporal({ connection }: Client, inTime: InTime): Dependency {
+function temporalDependency({ connection }: Client, inTime: InTime): Dependency {
   return {
     name: 'temporal',
     cost: 'no command is taken, no order continues, and an order without a view cannot be read',
@@ -65,7 +65,7 @@ function onTemporal({ connection }: Client, inTime: InTime): Dependency {
   };
 }
 
-function onMongodb(db: Db): Dependency {
+function mongodbDependency(db: Db): Dependency {
   return {
     name: 'mongodb',
     cost: 'orders are accepted, but stored in Temporal only and not processed; there are no lists, and single orders are read from their workflow',
@@ -76,7 +76,7 @@ function onMongodb(db: Db): Dependency {
   };
 }
 
-function onWorkers(presence: WorkerPresence, taskQueue: string): Dependency {
+function workersDependency(presence: WorkerPresence, taskQueue: string): Dependency {
   return {
     name: 'workers',
     cost: 'orders are accepted but not processed; other commands get no answer, and views are not updated',
@@ -88,7 +88,7 @@ function onWorkers(presence: WorkerPresence, taskQueue: string): Dependency {
   };
 }
 
-function onRecording(exposure: ExposureDeps): Dependency {
+function recordingDependency(exposure: ExposureDeps): Dependency {
   return {
     name: 'recording',
     cost: 'events that are acknowledged but not recorded are in Temporal only, and would be lost with it',
@@ -97,7 +97,7 @@ function onRecording(exposure: ExposureDeps): Dependency {
   };
 }
 
-function onFeed(db: Db, presence: WorkerPresence, taskQueue: string): Dependency {
+function feedDependency(db: Db, presence: WorkerPresence, taskQueue: string): Dependency {
   return {
     name: 'feed',
     cost: 'the feed, the feed views or webhooks lag; orders themselves do not',
@@ -120,7 +120,7 @@ function ignoreTemporalOutage(error: unknown): undefined {
   if (!isTemporalOutage(error)) throw error;
 }
 
-function onKafka(db: Db, settings: NonNullable<Config['kafka']>): Dependency {
+function kafkaDependency(db: Db, settings: NonNullable<Config['kafka']>): Dependency {
   return {
     name: 'kafka',
     cost: 'events do not reach Kafka, and no command comes from there; the rest continues',
@@ -132,7 +132,7 @@ function onKafka(db: Db, settings: NonNullable<Config['kafka']>): Dependency {
   };
 }
 
-function onForks(db: Db): Dependency {
+function forksDependency(db: Db): Dependency {
   return {
     name: 'forks',
     cost: 'these orders or endpoints are halted: their journal and their history differ',
@@ -147,7 +147,7 @@ function onForks(db: Db): Dependency {
   };
 }
 
-function onReconciliation(
+function reconciliationDependency(
   { client, config, db }: Pick<ReadinessDeps, 'client' | 'config' | 'db'>,
   inTime: InTime,
 ): Dependency {
@@ -167,7 +167,7 @@ function onReconciliation(
   };
 }
 
-function onStock(db: Db): Dependency {
+function stockDependency(db: Db): Dependency {
   return {
     name: 'stock',
     cost: 'orders wait for their reservations, and stock cannot be counted',

@@ -37,6 +37,9 @@ const SLOTS_BESIDE_PROVIDERS = 100;
 const RESTART_BACK_OFF: BackOff = { firstRetryMs: 250, maxRetryMs: 10_000 };
 const LOG_METHODS = { TRACE: 'trace', DEBUG: 'debug', INFO: 'info', WARN: 'warn', ERROR: 'error' } as const;
 
+/** If a worker fails after it ran for this long, the pause before its restart is the first one. */
+const STEADY_MS = 60_000;
+
 /** Messages of the SDK that are not logged, because an operator does not need them. */
 const LEFT_OUT: ReadonlySet<string> = new Set([
   // The SDK logs this for each attempt. `logFailures` logs only changes.
@@ -109,25 +112,32 @@ async function keepWorking(
   onReady: () => void,
 ): Promise<void> {
   let failures = 0;
+  let runsSince: number | undefined;
   const health = logChanges(context.logger, {
     fails: (problem) =>
       `The worker fails: ${problem}${tlsAdvice('Temporal', problem)}. It is restarted until it works.`,
     works: 'The worker works again.',
   });
   while (!stopping.aborted) {
+    runsSince = undefined;
     try {
       await runWorker(context, work, stopping, () => {
-        failures = 0;
+        runsSince = performance.now();
         health.worked();
         onReady();
       });
     } catch (error) {
       if (stopping.aborted) return;
       health.failed(error);
-      failures += 1;
+      failures = failuresInARow(failures, runsSince === undefined ? 0 : performance.now() - runsSince);
       await pause(backOffMs(failures, RESTART_BACK_OFF), stopping);
     }
   }
+}
+
+/** How many workers in a row have failed soon, when one has failed that ran for `ranMs`. */
+export function failuresInARow(before: number, ranMs: number): number {
+  return ranMs < STEADY_MS ? before + 1 : 1;
 }
 
 /** A hash of the workflow code, in eight characters; `activities` if there is none. */

@@ -1,8 +1,8 @@
 /** The output of `npm start -- --help`: every variable that a process of this project reads. */
 export const HELP = `Usage: npm start            (npm start -- --help for this text)
 
-Installs what is missing, builds, starts the embedded servers, and runs the roles.
-A server is embedded unless its address is set.
+Starts the embedded servers, and runs the roles. In a checkout, \`npm start\` first
+installs what is missing, and builds. A server is embedded unless its address is set.
 
   ROLES                    which roles to run: any of write,read,worker,feed,kafka
                            (default: all; kafka only with KAFKA_BROKERS)
@@ -22,8 +22,8 @@ A server is embedded unless its address is set.
                            (on if HTTP_HOST, Temporal, MongoDB, the keys' server and Kafka are loopback addresses, else off)
   MAX_STREAMS              event streams that this process keeps open at most (200)
   TEMPORAL_ADDRESS         host:port; if set, Temporal is not embedded
-  TEMPORAL_NAMESPACE       default
-  TEMPORAL_TASK_QUEUE      orders
+  TEMPORAL_NAMESPACE       namespace of the workflows (default)
+  TEMPORAL_TASK_QUEUE      task queue of the workflows (orders)
   TEMPORAL_API_KEY         turns TLS on
   TEMPORAL_TLS             true or false; on by default if one of the next four is set
   TEMPORAL_TLS_SERVER_CA_CERT_PATH, TEMPORAL_TLS_SERVER_NAME
@@ -34,7 +34,7 @@ A server is embedded unless its address is set.
   TEMPORAL_UI_PORT         port of its Web UI (8233)
   TEMPORAL_UI_URL          URL of the Web UI of a Temporal that is not embedded, for links to it
   MONGODB_URI              mongodb://…; if set, MongoDB is not embedded
-  MONGODB_DB               orders
+  MONGODB_DB               database of the orders; the others are named after it (orders)
   MONGODB_PORT             port of the embedded MongoDB (27017)
   KEYS_MONGODB_URI         server of the keys of customers (MONGODB_URI)
   MASTER_KEY_FILE          wraps those keys: one key a line, 32 bytes in base64; the first wraps, all unwrap

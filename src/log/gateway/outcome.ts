@@ -36,6 +36,8 @@ export interface Gone {
 
 /** How long to wait for an answer from Temporal and the workers, by default. */
 export const ANSWER_WITHIN_MS = 5_000;
+/** The answer to a start may take this many times as long as the answer to another command. */
+export const START_WAIT_FACTOR = 2;
 
 /** Limits how long the calls to Temporal in `ask` take. After that, the outcome is unknown. */
 export async function outcomeInTime<R>(

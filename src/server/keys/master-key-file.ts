@@ -36,6 +36,16 @@ export function assertMasterKeys(config: Config): void {
   if (config.keys.masterKeyFile !== undefined || !isLocal(config)) masterKeysOf(config);
 }
 
+/**
+ * Makes the key of a system that runs only on this machine, unless it exists. A process without
+ * master keys would take orders whose personal data it cannot seal.
+ *
+ * @throws ConfigError as `masterKeysOf` does
+ */
+export function ensureMasterKeys(config: Config): void {
+  masterKeysOf(config);
+}
+
 function readText(path: string): string {
   try {
     return readFileSync(path, 'utf8');

@@ -14,7 +14,7 @@ import { watchBuildsAndFeeds } from '../../../src/log/views/feeding/watch-builds
 import { orderLog } from '../../../src/order-log.js';
 import { DeadlineExceeded } from '../../../src/outages/timeout.js';
 import { customers } from '../../../src/views/customers.js';
-import { createFeedWork } from '../../../workers/roles/feed-activities.js';
+import { createFeedWork } from '../../../workers/roles/feed-work.js';
 import { startTestApi, type TestApi } from '../../support/api.js';
 import { shared } from '../../support/servers.js';
 import { until } from '../../support/until.js';

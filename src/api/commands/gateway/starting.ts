@@ -2,7 +2,7 @@ import type { CustomerKey } from '../../../sealing/customer-key.js';
 import { decideCreation, startEntity } from '../../../log/gateway/create-entity.js';
 import { derivedId, looksDerived } from '../../../log/gateway/derived-ids.js';
 import { type CommandMeta, messageTo } from '../../../log/gateway/message.js';
-import type { RefusedCommand } from '../../../log/gateway/outcome.js';
+import { type RefusedCommand, START_WAIT_FACTOR } from '../../../log/gateway/outcome.js';
 import { describeLatest } from '../../../log/history/runs.js';
 import { keyReused } from '../../../log/workflow/obstacles.js';
 import type { OrderEvent } from '../../../order/events.js';
@@ -16,9 +16,6 @@ import { idReserved, keysUnavailable, orderExists } from './refusals.js';
 import { sealed } from './sealed-commands.js';
 import type { Sealing } from './send-sealed.js';
 import { circuitBreaker } from './circuit-breaker.js';
-
-/** The answer to a start may take this many times as long as the answer to another command. */
-const START_WAIT_FACTOR = 2;
 
 export type Starting = ReturnType<typeof createStarting>;
 

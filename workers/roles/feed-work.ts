@@ -27,7 +27,10 @@ export interface FeedWork {
   readonly activities: RebuildActivities & ReconcileActivities;
 }
 
-/** The names of the leased tasks that `createFeedWork` creates. */
+/**
+ * The names of the leased tasks that `createFeedWork` creates. `test/entity-logs.unit.test.ts`
+ * checks that they are the same.
+ */
 export const leasedTaskNames: readonly string[] = [
   ...logs.map(({ feedId }) => sequencerTask(feedId)),
   ...views.map(({ name }) => viewTask(name)),
@@ -44,17 +47,21 @@ export function createFeedWork({ tail, ...databases }: FeedDeps): FeedWork {
       ? createFeedTasks(orderLog, { ...deps, tail, views })
       : createFeedTasks(ofAnyEntity(log), { ...deps, tail: new FeedTail(log, databases.db), views: [] }),
   );
-  const rebuilds = logs.map((log) =>
-    log === orderLog
-      ? createRebuilds(orderLog, { ...deps, views, outside: stockOutside })
-      : createRebuilds(ofAnyEntity(log), { ...deps, views: [] }),
+  const rebuilds = new Map(
+    logs.flatMap((log) =>
+      Object.entries(
+        log === orderLog
+          ? createRebuilds(orderLog, { ...deps, views, outside: stockOutside })
+          : createRebuilds(ofAnyEntity(log), { ...deps, views: [] }),
+      ),
+    ),
   );
   /**
    * @throws Error if this version has no such view or store; a worker of a newer version may have
    *   it
    */
   const rebuild = async (name: string, rebuildId: string) => {
-    const rebuildOne = rebuilds.find((some) => Object.hasOwn(some, name))?.[name];
+    const rebuildOne = rebuilds.get(name);
     if (rebuildOne === undefined) throw new Error(`There is no view or store ${name} here.`);
     return await rebuildOne(rebuildId);
   };
