@@ -65,8 +65,8 @@ async function systemReached(connection: Connection, config: Config, keyStore: K
         message: `Temporal at ${address} has no namespace ${namespace}, nothing was sent: set TEMPORAL_NAMESPACE`,
       });
     }
-    // Any other error is an answer, such as that the client may not describe the namespace. Commands
-    // may still be allowed.
+    // Any other error is an answer, such as that the client may not describe the namespace.
+    // Commands may still be allowed.
     if (!isTemporalOutage(error)) return systemOf(config, { keyStoreId: await keyStoreId });
     throw new Failure(exitCodes.unavailable, {
       code: 'temporal_unreachable',

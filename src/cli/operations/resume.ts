@@ -11,7 +11,7 @@ import { withDatabases } from '../connections/databases.js';
 import { refuseOtherSystem } from '../connections/gateway.js';
 import { plural } from '../printing/counted-entities.js';
 import { progressBar } from '../printing/progress-bar.js';
-import { leftForOperator, reportTable, resumedLines } from '../printing/resume-reports.js';
+import { leftForOperator, reportTable, resumedLines } from './resume-reports.js';
 import { sendsWithKey } from '../script/api-key.js';
 import { checkBody } from '../script/check.js';
 import { entityNotFound, exitCodes, Failure, usageFailure } from '../script/failure.js';

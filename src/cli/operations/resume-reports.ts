@@ -1,8 +1,8 @@
 import type { ResumeReport } from '../../log/resume/resume-report.js';
-import type { Resumed } from '../operations/resumed.js';
-import { countedEntities } from './counted-entities.js';
-import { table } from './table.js';
-import { counted, type Format, type Paint } from './terminal.js';
+import type { Resumed } from './resumed.js';
+import { countedEntities } from '../printing/counted-entities.js';
+import { table } from '../printing/table.js';
+import { counted, type Format, type Paint } from '../printing/terminal.js';
 
 /* What `resume` has found and done, as readable text. */
 

@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
 import { addReport, MAX_KEPT, nothingResumed } from '../../../src/cli/operations/resumed.js';
-import { leftForOperator, resumedLines } from '../../../src/cli/printing/resume-reports.js';
+import { leftForOperator, resumedLines } from '../../../src/cli/operations/resume-reports.js';
 import type { ResumeReport } from '../../../src/log/resume/resume-report.js';
 
 const remedy = 'restore a backup';
