@@ -20,8 +20,7 @@ const MAX_WRITE_ATTEMPTS = 20;
  * identity is stored with the state of the stock. Runs at set-up, in each reconciliation, before a
  * journal is restored, and before the sequencer leads. A MongoDB that is empty, or older than the
  * mark, is marked as outdated: reservations and counts wait until it is restored. The next
- * generation of each feed begins as well. It also begins if Temporal was lost, and the mark with
- * it, because MongoDB may then be a backup, too.
+ * generation of each feed begins as well.
  */
 export async function detectDatabaseLoss(databases: Databases): Promise<void> {
   const { db } = databases;
@@ -31,14 +30,11 @@ export async function detectDatabaseLoss(databases: Databases): Promise<void> {
   const found = (await stockState(db)) ?? (await setUpStockState(db, mark?.counts));
   const isLostOrOlder =
     mark !== undefined && (mark.database !== found.database || mark.comparisons > found.comparisons);
-  for (const log of logs) {
-    const commonUntil = await feedHead(log, db);
-    // Readers may have seen positions that this database lacks, and that it will give to other
-    // events. A new system has no mark either, but nobody has read its feed.
-    if (isLostOrOlder || (mark === undefined && commonUntil > 0))
-      await beginGeneration(log, db, { commonUntil });
+  if (isLostOrOlder) {
+    // Readers have seen positions that this database lacks, and that it will give to other events.
+    for (const log of logs) await beginGeneration(log, db, { commonUntil: await feedHead(log, db) });
+    if (mark.database === found.database) await markOlder(db, found, mark);
   }
-  if (isLostOrOlder && mark.database === found.database) await markOlder(db, found, mark);
   const compared = await stockStates(db).findOneAndUpdate(
     { _id: 'stock' },
     { $inc: { comparisons: 1 } },

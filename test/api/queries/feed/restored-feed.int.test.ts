@@ -2,7 +2,6 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { AbstractCursor } from 'mongodb';
 import { readerRows } from '../../../../src/delivery/readers.js';
-import { detectDatabaseLoss } from '../../../../src/identity/database-identity.js';
 import { feedHead } from '../../../../src/log/feed/feed.js';
 import { beginGeneration, feedGenerations, feedState } from '../../../../src/log/feed/generations.js';
 import { appendToJournal } from '../../../../src/log/journal/append-to-journal.js';
@@ -216,30 +215,3 @@ function beforeEventsAreRead(work: () => Promise<void>): () => void {
     cursors.toArray = toArray;
   };
 }
-
-test('if Temporal has lost its mark, the next generation of a feed that has events begins', async () => {
-  const own = await startTestApi();
-  try {
-    const { db } = own.mongo;
-    await ensureJournalIndexes(orderLog, db);
-    const generations = async () => (await feedGenerations(orderLog, db)).all;
-    /** Each name stands for a Temporal that has no mark at first. */
-    const detectIn = async (name: string) =>
-      await detectDatabaseLoss({
-        client: own.client,
-        db,
-        taskQueue: `${own.config.temporal.taskQueue}-${name}`,
-      });
-    await detectIn('first');
-    const orderId = randomUUID();
-    await appendToJournal(orderLog, db, logOf(states.confirmed, orderId));
-    await sequenceUntilPositioned(own, orderId);
-    await detectIn('first');
-    expect(await generations()).toHaveLength(1);
-    await detectIn('lost');
-    await detectIn('lost');
-    expect((await generations()).slice(1)).toMatchObject([{ commonUntil: await feedHead(orderLog, db) }]);
-  } finally {
-    await own.close();
-  }
-});
