@@ -143,7 +143,7 @@ function heartbeat(path) {
   try {
     utimesSync(path, now, now);
   } catch {
-    // Somebody has deleted the file; the work continues.
+    // The file was probably deleted. The holder's work continues without the heartbeat.
   }
 }
 

@@ -1,7 +1,10 @@
 import type { NotReached } from './certificate.js';
 import type { FoundValues } from './found-values.js';
 
-/** The customer's values that were found in the copies of the orders' logs. */
+/**
+ * What a search for the customer's personal values found in the customer's orders: in their
+ * histories, in the journal, and in the events that were set aside.
+ */
 export interface LogFindings {
   readonly orderIds: readonly string[];
   /** ids of those orders that cannot get `PersonForgotten` (`hasLostEvents`) */

@@ -13,7 +13,7 @@ export interface PersonalValues {
 /** Names of members with personal texts, by the name of the member that contains them. */
 const personal: Readonly<Record<string, readonly string[]>> = {
   ...personalMembers,
-  // a document of the view `customers`
+  // In the view `customers`, each document's `lastOrder` has the customer's name.
   lastOrder: ['name'],
 };
 /**

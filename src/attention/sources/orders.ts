@@ -50,7 +50,7 @@ export function attentionFilters(overdueBefore: string): Filter<OrderDocument>[]
   ];
 }
 
-/** `attentionFilters` for a view that is already in memory. */
+/** Checks the conditions of `attentionFilters` on an order's document that was already read. */
 export function needsAttention(
   { owedSince, pendingSince, unmatchedSince, stopped }: AttentionTimes & { readonly stopped?: Stopped },
   overdueBefore: string,

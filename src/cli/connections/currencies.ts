@@ -6,8 +6,8 @@ import { type Api, apiPath } from './api.js';
 const MAX_REMEMBERED = 10_000;
 
 /**
- * Finds the currency of an event's order, in the order's first event or by asking the API. The
- * currency is empty if the API cannot give it.
+ * Returns a function that finds the currency of an event's order: in the event itself if it is
+ * `OrderCreated`, else by asking the API. Empty if the API cannot give it.
  */
 export function currencies(api: Api): (event: OrderEvent) => Promise<string> {
   const known = new Map<string, string>();

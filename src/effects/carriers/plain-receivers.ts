@@ -50,7 +50,7 @@ export function withPlainReceivers(
       try {
         return await provider.book(request, options);
       } catch (error) {
-        // Countries stay, because they identify no person.
+        // The country is not redacted, because it does not identify a person.
         const { country: _, ...personal } = receiver;
         throw redacted(error, Object.values(personal));
       }

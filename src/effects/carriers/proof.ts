@@ -10,9 +10,9 @@ import { type LabelEntry, sandboxLabels } from './sandbox-carriers.js';
 export const carrierRemedy = 'compare with the carrier, and cancel there by hand what no shipment needs';
 
 /**
- * Compares labels of the sandbox with the effects that an order's log proves.
+ * Compares the sandbox carriers' labels of an order with the effects that the order's log proves.
  *
- * @param booked the order's labels, read before the log
+ * @param booked the order's labels, read before the log; missing ones are looked up again
  */
 export async function compareLabels(
   db: Db,

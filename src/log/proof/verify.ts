@@ -104,7 +104,10 @@ export async function verify<S extends State, D extends Draft, W extends string 
   return { ...report, head };
 }
 
-/** Compares each of these entities, and what its effects changed outside. */
+/**
+ * Compares the copies of each entity's log. If they agree, also compares the log with what the
+ * entity's effects changed in outside systems.
+ */
 async function* compareAll<S extends State, D extends Draft, W extends string>(
   log: EntityLog<S, D>,
   { client, db, outside }: VerifyDeps<W>,

@@ -6,7 +6,7 @@ import type { RunInput } from '../workflow/inputs.js';
 import type { EntityStep } from '../workflow/steps.js';
 import { isMessage, type Signal } from '../workflow/messages.js';
 
-/** What Temporal keeps of the runs of an entity's workflow, besides its log. */
+/** What Temporal keeps of an entity's workflow runs, in addition to the entity's events. */
 export interface KeptRuns {
   /** of the latest run */
   readonly runId: string;
@@ -21,8 +21,8 @@ export interface KeptRuns {
 }
 
 /**
- * @returns undefined if Temporal knows no workflow of the entity, or another program has started
- *   its latest run
+ * @returns undefined if Temporal has no workflow of the entity, or if its latest run has no start
+ *   argument, so that it was not started by this system
  */
 export async function readKeptRuns(
   log: AnyLog,

@@ -100,7 +100,7 @@ const UNIT_MS = new Map([
 ]);
 export const MAX_DURATION_MS = 3_650 * 86_400_000;
 
-/** Milliseconds of a duration, from `atLeastMs` to ten years. */
+/** The duration in the variable `name`, in ms: at least `atLeastMs`, at most ten years. */
 export function duration(env: Env, name: string, byDefault: string, atLeastMs = 1): number {
   const given = text(env, name, byDefault);
   const ms = durationMs(given);

@@ -23,9 +23,9 @@ type BeginRecord = (record: CommittedRecord, progress: PartitionProgress) => voi
 
 /** How long the broker may wait for a record. */
 const FETCH_WAIT_MS = 500;
-/** Maximum number of records of a partition that are read and not done. */
+/** Maximum number of records of a partition that have been read but are not done yet. */
 const MAX_OPEN = 1_000;
-/** Maximum size, in bytes, of the records that are read and not done, over all partitions. */
+/** Maximum size, in bytes, of such records over all partitions: read, but not done yet. */
 const MAX_OPEN_BYTES = 32 * 1_048_576;
 const STORE_EVERY_MS = 5_000;
 /** Delay before partitions that could not be read are read again. */

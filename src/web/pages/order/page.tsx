@@ -104,7 +104,10 @@ function LoadedOrder({ following, order }: { readonly following: Following; read
   );
 }
 
-/** The step that the address names by `v` or `at`; without either, always the last one. */
+/**
+ * The step that `v` or `at` in the address names. Without either, it is the last one, also after
+ * new events arrive.
+ */
 function useShown(orderId: string, steps: readonly Step[]) {
   const { query, route } = useLocation();
   const last = steps.length - 1;

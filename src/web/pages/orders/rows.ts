@@ -81,7 +81,7 @@ export function listRows(filters: Filters): RowList {
     const found = await Promise.all(
       ids.map((id) =>
         get<OrderNow>(`/v1/orders/${encodeURIComponent(id)}`).catch((error: unknown) => {
-          // The row is read again with the next change.
+          // The row is read again in the next refresh, which follows when any listed order changes.
           if (problemOf(error).isOutage) stale.add(id);
         }),
       ),
