@@ -27,7 +27,7 @@ import { setUp } from '../src/server/set-up.js';
 import { startFeed } from './roles/feed.js';
 import type { RoleContext, RunningRole } from './roles/role.js';
 import { startTracking } from './roles/tracking.js';
-import { installRuntime, startOrderWorker } from './roles/worker.js';
+import { installRuntime, startMainWorker } from './roles/worker.js';
 import { stage } from '../src/bootstrap/progress.mjs';
 import { type Close, closeInOrder } from './stop.js';
 
@@ -149,7 +149,7 @@ function connect({ config, providers, stopping }: RolesOptions, { connections }:
 
 /** @returns what resolves when the worker polls */
 function openWorker(context: RoleContext, { workers, senders }: Opened): Promise<void> {
-  const worker = startOrderWorker({ ...context, workflowBundle: WORKFLOW_BUNDLE });
+  const worker = startMainWorker({ ...context, workflowBundle: WORKFLOW_BUNDLE });
   workers.push(() => worker.stop());
   const tracking = startTracking(context);
   senders.push(() => tracking.stop());

@@ -5,7 +5,7 @@ import { root } from './folders.mjs';
 
 /**
  * Runs a program in the checkout and shows its output only if it fails. SIGINT and SIGTERM are
- * passed on to it.
+ * passed on to it, and end this process when the program has ended.
  *
  * @param {string} command
  * @param {readonly string[]} args
@@ -41,8 +41,13 @@ export async function exitOf(child) {
   }
 }
 
-/** Prints the message of an error and exits. @param {unknown} error @returns {never} */
-export function fail(error) {
+/**
+ * Prints the message of an error and exits.
+ *
+ * @param {unknown} error
+ * @returns {never}
+ */
+export function fail(error, exitCode = 1) {
   process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
-  process.exit(1);
+  process.exit(exitCode);
 }

@@ -23,7 +23,7 @@ if (!isBuilt && mayBuild) {
     import('../bootstrap/prepare.mjs'),
     import('../bootstrap/processes.mjs'),
   ]);
-  await prepare().catch(fail);
+  await prepare().catch((error) => fail(error, 5));
 }
 if (isBuilt || mayBuild) {
   const { main } = await import(program.href);

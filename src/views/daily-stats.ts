@@ -186,7 +186,7 @@ function rangeOf(query: { readonly from?: string; readonly to?: string }): { fro
   if (to - from >= MAX_RANGE_DAYS * DAY_MS) {
     throw new BadParameter(
       'from',
-      `must not be more than ${MAX_RANGE_DAYS} days before to, which is ${textOf(to)}`,
+      `must be less than ${MAX_RANGE_DAYS} days before to, which is ${textOf(to)}`,
     );
   }
   return { from: textOf(from), to: textOf(to) };

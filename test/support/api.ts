@@ -17,7 +17,7 @@ import { type Config, readConfig } from '../../src/server/config.js';
 import { connectMongo, connectTemporal, type Mongo } from '../../src/server/connections.js';
 import { format } from '../../src/server/logging/logger.js';
 import { type ApiLimits, buildApi } from '../../workers/roles/api.js';
-import { installRuntime, type RunningWorker, startOrderWorker } from '../../workers/roles/worker.js';
+import { installRuntime, type RunningWorker, startMainWorker } from '../../workers/roles/worker.js';
 import { dropDatabases, untilAnswering } from './database.js';
 import { whenAtRest } from './headers.js';
 import { assertNoPersons, personsIn, rememberPersons } from './persons.js';
@@ -144,7 +144,7 @@ export async function startTestApi(
       ]);
       if (!isRuntimeInstalled) installRuntime(logger);
       isRuntimeInstalled = true;
-      const worker = startOrderWorker({ ...context, workflowBundle });
+      const worker = startMainWorker({ ...context, workflowBundle });
       workers.push(worker);
       await worker.ready;
       return worker;

@@ -66,7 +66,7 @@ export function installRuntime(logger: Logger): void {
 /**
  * The role `worker`: runs all workflows, and the activities of orders, endpoints and forgettings.
  */
-export function startOrderWorker(
+export function startMainWorker(
   context: WorkerContext & { readonly workflowBundle: WorkflowBundle },
 ): RunningWorker {
   const { taskQueue } = context.config.temporal;

@@ -39,7 +39,7 @@ export async function readView<D extends ViewDocument, T>(
       { _id: name },
       { session, maxTimeMS, projection: { _id: 0, collection: 1, position: 1, at: 1 } },
     );
-    // Before the first build, this collection is empty.
+    // The view has no build yet, or the state of its builds was lost.
     const collection = documents<D>(db, build?.collection ?? `${name}_1`);
     const found = await query({
       find: (filter) => collection.find(filter, { session, maxTimeMS }),

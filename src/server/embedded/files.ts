@@ -35,7 +35,7 @@ export function readJson<T>(
   }
   const content = parsed(text);
   if (content === undefined) return onDamage();
-  if (!isOne(content)) throw new Error(`${path} was not written by this project: delete it.`);
+  if (!isOne(content)) throw new Error(`${path} was not written by this project: move it elsewhere.`);
   return content;
 }
 

@@ -6,9 +6,9 @@ import { messageOf } from '../../outages/message-of.js';
 import type { Logger } from './logger.js';
 
 /**
- * Logs when an activity starts to fail, when it fails with a different error, and when it succeeds
- * after all. It logs one line per change, not per attempt. A line has the order and the correlation
- * id, or else the workflow; a failure also has the error's code.
+ * Logs when an activity starts to fail, when it fails with an error that it had not failed with
+ * before, and when it succeeds after all: not one line per attempt. A line has the order and the
+ * correlation id, or else the workflow; a failure also has the error's code.
  */
 export function logFailures(logger: Logger): ActivityInterceptorsFactory {
   const failing = new FailingActivities();

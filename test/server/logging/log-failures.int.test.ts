@@ -2,7 +2,7 @@ import { expect, test } from '@jest/globals';
 import { pino } from 'pino';
 import { workflowId } from '../../../src/order-log.js';
 import { format } from '../../../src/server/logging/logger.js';
-import { installRuntime, startOrderWorker } from '../../../workers/roles/worker.js';
+import { installRuntime, startMainWorker } from '../../../workers/roles/worker.js';
 import { orderBody, startTestApi } from '../../support/api.js';
 import { breakableMongodb } from '../../support/breakable-server.js';
 import { workflowBundle } from '../../support/servers.js';
@@ -16,7 +16,7 @@ test('an outage of MongoDB is one line for each waiting order, and one when the 
   const lines: { readonly orderId?: string; readonly level: number }[] = [];
   const logger = pino(format, { write: (text: string) => void lines.push(JSON.parse(text)) });
   installRuntime(logger);
-  const worker = startOrderWorker({
+  const worker = startMainWorker({
     config: api.config,
     mongo: api.mongo,
     logger,

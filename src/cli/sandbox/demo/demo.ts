@@ -37,12 +37,12 @@ export function addDemo(program: Command, session: Session): void {
       report(session, options, { orders }, () => ['', ...links(api.url, orders)]);
       return;
     }
-    const { newStack } = await import('./stack.js');
-    const stack = await newStack();
+    const { newTemporarySystem } = await import('./stack.js');
+    const temporary = await newTemporarySystem();
     const { keep = false } = options;
     await withCleanUp(
-      () => wholeStory(session, options, narrate, stack),
-      () => narrate.during('Stopping everything', () => stack.end({ keep })),
+      () => wholeStory(session, options, narrate, temporary),
+      () => narrate.during('Stopping everything', () => temporary.end({ keep })),
     );
   });
 }

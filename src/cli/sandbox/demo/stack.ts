@@ -66,8 +66,8 @@ export interface TemporarySystem {
   end(options?: { readonly keep?: boolean }): Promise<void>;
 }
 
-/** Makes the folder of a stack, in the folder for temporary files. */
-export async function newStack(): Promise<TemporarySystem> {
+/** Makes the folder of a temporary system. Nothing is started yet. */
+export async function newTemporarySystem(): Promise<TemporarySystem> {
   const folder = await mkdtemp(join(tmpdir(), 'orders-demo-'));
   const running = new Set<ChildProcess>();
   let mongodb: ReturnType<typeof pausable> | undefined;
