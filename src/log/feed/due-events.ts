@@ -11,6 +11,7 @@ export class LeaderOutdated extends Error {
   override readonly name = 'LeaderOutdated';
 }
 
+/** An event of any entity: `orderId` is the entity's id, under its persisted name. */
 export type DueEvent = Pick<JournalChange, 'orderId' | 'version'>;
 
 /** What a leader knows about one entity's log. */

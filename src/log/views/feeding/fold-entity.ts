@@ -7,6 +7,7 @@ import { gapAt } from './gap.js';
 
 /** The events of one entity in a batch, and what they are folded with. */
 export interface EntityBatch<S extends State> {
+  /** the entity's id; the name is persisted */
   readonly orderId: string;
   /** by version, at least one; versions between them may be missing */
   readonly events: readonly PositionedEvent[];

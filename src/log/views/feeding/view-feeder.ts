@@ -59,7 +59,18 @@ export async function runViewFeeder<S extends State, D extends Draft>(
   await new ViewFeeder(log, view, deps, builds, wakeCount).run();
 }
 
-/** Feeds the active build of a view, until another process takes the view over. */
+/**
+ * Feeds the active build of a view, until another process takes the view over. After each wait
+ * there is one of four outcomes:
+ * - there are events: they are applied (`apply`);
+ * - the feed is in another generation: it is entered, or a rebuild is requested
+ *   (`changeGeneration`);
+ * - there are no events, because those up to the head are lost: they are skipped (`skipLost`);
+ * - there is nothing: the builds are read again, in case a rebuild has made another one active.
+ *
+ * The results of `enterGeneration` and `skipTo` do not matter: if the build is no longer the active
+ * one, the next `reload` continues from the one that is.
+ */
 class ViewFeeder<S extends State, D extends Draft> {
   private readonly log: EntityLog<S, D>;
   private readonly view: View<S, D>;
