@@ -3,9 +3,9 @@ import process from 'node:process';
 let isTerminalGone = false;
 
 /**
- * Keeps this process running when nobody can read its output any more: the terminal (EIO) or the
- * reader of the pipe (EPIPE) is gone. Without this, the process would end at the first line that
- * it writes while it stops, and leave its servers running.
+ * Keeps this process running after its terminal (EIO) or the reader of its output (EPIPE) is gone.
+ * Without this, the process would end at the first line that it writes while it stops, and leave
+ * its servers running.
  */
 export function ignoreLostOutput() {
   for (const stream of [process.stdout, process.stderr]) {
@@ -16,14 +16,17 @@ export function ignoreLostOutput() {
   }
 }
 
-/**
- * Ends this process. If its terminal is gone, it ends by SIGHUP, because Node aborts on exit if it
- * cannot reset the terminal.
- */
+/** Ends this process, by SIGHUP if its terminal is gone. */
 export function exit() {
-  if (isTerminalGone) {
-    process.removeAllListeners('SIGHUP');
-    process.kill(process.pid, 'SIGHUP');
-  }
+  if (isTerminalGone) endBySighup();
   process.exit();
+}
+
+/**
+ * Ends this process after its terminal was closed. It does not exit, because Node aborts on exit if
+ * it cannot reset the terminal.
+ */
+export function endBySighup() {
+  process.removeAllListeners('SIGHUP');
+  process.kill(process.pid, 'SIGHUP');
 }

@@ -3,6 +3,7 @@ import type { Config } from '../../server/config.js';
 import type { Mongo } from '../../server/connections.js';
 import { exitCodes, Failure, usageFailure } from '../script/failure.js';
 import { type CommonOptions, configOf, type Session } from '../script/script.js';
+import { SYSTEM_VARIABLES } from './same-system.js';
 
 /* Connections to Temporal and MongoDB, for scripts that the API cannot serve. */
 
@@ -65,8 +66,7 @@ export function refuseApiOptions({ url, keyFile }: CommonOptions): void {
   const given = url !== undefined ? '--url' : keyFile !== undefined ? '--key-file' : undefined;
   if (given === undefined) return;
   throw usageFailure(
-    `${given} does not apply, because this script works on Temporal and MongoDB themselves: set TEMPORAL_ADDRESS, ` +
-      'TEMPORAL_NAMESPACE, TEMPORAL_TASK_QUEUE, MONGODB_URI, MONGODB_DB and KEYS_MONGODB_URI instead',
+    `${given} does not apply, because this script works on Temporal and MongoDB themselves: set ${SYSTEM_VARIABLES} instead`,
   );
 }
 

@@ -4,7 +4,7 @@ import type { Session } from '../script/script.js';
 
 /**
  * Asks the API again and again, until `resultIn` returns a value for its answer. Returns that
- * value. It continues while the API is away, which it tells the user once.
+ * value. While the API does not answer, it continues to ask, and prints that once.
  *
  * @param beforeLine called before a line is printed
  * @throws Failure if the API refuses the request

@@ -34,9 +34,11 @@ function isRefusal({ details: { code } }: Failure): boolean {
   return ['unauthenticated', 'invalid_key', 'invalid_token', 'scope_missing'].includes(code);
 }
 
-const REMEDY =
-  'set TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, TEMPORAL_TASK_QUEUE, MONGODB_URI, MONGODB_DB and KEYS_MONGODB_URI as the API ' +
-  'has them, or give the address of the right API with --url (ORDERS_URL)';
+/** The variables that say which Temporal and MongoDB a script works on. */
+export const SYSTEM_VARIABLES =
+  'TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, TEMPORAL_TASK_QUEUE, MONGODB_URI, MONGODB_DB and KEYS_MONGODB_URI';
+
+const REMEDY = `set ${SYSTEM_VARIABLES} as the API has them, or give the address of the right API with --url (ORDERS_URL)`;
 
 function otherSystem(sentTo: System, served: System, api: Api): Failure {
   const message =

@@ -1,4 +1,5 @@
 import process from 'node:process';
+import { endBySighup } from '../../bootstrap/lost-output.mjs';
 import { exitCodes } from './failure.js';
 
 /* How this process ends before its script has ended. */
@@ -27,15 +28,9 @@ function interrupt(): void {
   exitNow(exitCodes.interrupted);
 }
 
-/**
- * The terminal is closed. The process ends by SIGHUP, because Node aborts on exit if it cannot
- * reset the terminal.
- */
+/** The terminal was closed. */
 function hangUp(): void {
-  endNow(() => {
-    process.off('SIGHUP', hangUp);
-    process.kill(process.pid, 'SIGHUP');
-  });
+  endNow(endBySighup);
 }
 
 /**

@@ -11,7 +11,7 @@ import { anyProducer, type Transaction, type TransactionalProducer } from './tra
  * Ends a transaction that is still open in some partitions. If a broker dies while it ends a
  * transaction, the end marker may be missing in some partitions after the broker has come back
  * (seen with Kafka 4.4). The next marker of this producer would then end the open transaction too,
- * and could commit its records. So this function first ends the transaction where it is open: it
+ * perhaps in another way than in the other partitions. So this function first ends it there: it
  * commits or aborts it, whichever has happened in the other partitions.
  *
  * @param begun an empty transaction of this producer

@@ -18,8 +18,8 @@ export interface Session {
   /**
    * Publishes records together with the checkpoint after them, in one transaction.
    *
-   * @throws Error if it is not certain that the transaction was committed; then the session cannot
-   *   be used any more
+   * @throws Error if it is not certain that the transaction was committed; then this session must
+   *   not be used again
    */
   publish(records: readonly EncodedRecord[], place: FeedPlace): Promise<void>;
   close(): Promise<void>;

@@ -10,8 +10,8 @@ export interface SerializedOrder {
 }
 
 /**
- * Keeps the most recently read orders, within `CacheBounds`. The caller of `load` tells how to
- * read.
+ * Keeps the most recently read orders, within `CacheBounds`. The caller of `load` passes the
+ * function that reads.
  */
 export interface LruCache {
   get(orderId: string): SerializedOrder | undefined;
