@@ -1,3 +1,4 @@
+import { pause } from '../../../concurrency/pause.js';
 import type { LedgerEntry } from '../../../effects/payments/sandbox-ledger.js';
 import type { Databases } from '../../../databases.js';
 import type { VerifyReport } from '../../../log/proof/verify.js';
@@ -15,13 +16,25 @@ import type { Session } from '../../script/script.js';
 import type { Stack } from './stack.js';
 import type { StoryResult } from './stories.js';
 
+const LOOK_AGAIN_MS = 1_000;
+const MAX_LOOKS = 30;
+
+function isPositionBehind({ where, kind }: VerifyReport<string>['discrepancies'][number]): boolean {
+  return where === 'positions' && kind === 'behind';
+}
+
 /** Counts the demo's orders in every ledger, and verifies its whole system. */
 export async function readScorecard(session: Session, stack: Stack, orders: readonly StoryResult[]) {
   const { verifyOrders } = await import('../../../effects/proof/verify-orders.js');
   return await withDatabases(session, async (databases) => {
     const ids = orders.map(({ orderId }) => orderId);
     const counts = scoreOf(await readLedgers(apiOf(session, {}), databases, ids));
-    const verified = await verifyOrders(databases, {});
+    let verified = await verifyOrders(databases, {});
+    // After the outage, the sequencer may take some seconds to give positions to all events.
+    for (let looks = 0; looks < MAX_LOOKS && verified.discrepancies.some(isPositionBehind); looks += 1) {
+      await pause(LOOK_AGAIN_MS);
+      verified = await verifyOrders(databases, {});
+    }
     const crashes = { workersKilled: stack.worker.killed(), mongodbAwayMs: stack.mongodb.pausedMs() };
     return {
       score: counts,
